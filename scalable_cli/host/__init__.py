@@ -1,0 +1,101 @@
+"""The outside world as one value: environment, streams, clock, and the machine's size."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+# What PyInstaller's bootloader adds for its own sake (facts measured: a step's `env`).
+_BUNDLE_PREFIXES = ("_PYI_", "_MEIPASS")
+_RESTORED = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LIBPATH")
+
+
+@dataclass(frozen=True)
+class Host:
+    """What a command may know of, and do to, the world around it."""
+
+    environ: Mapping[str, str]
+    cwd: Path
+    stdin: TextIO
+    out: TextIO
+    err: TextIO
+    now: Callable[[], float] = field(default=time.time)
+
+    @classmethod
+    def current(cls) -> Host:
+        """The world of this process; standard streams write any text without failing."""
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
+        return cls(user_environ(os.environ), Path.cwd(), sys.stdin, sys.stdout, sys.stderr)
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a question can be asked: both ends are a terminal and this is not CI."""
+        return self.stdin.isatty() and self.err.isatty() and not self.environ.get("CI")
+
+
+def user_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    """The caller's environment without what the single-file bundle put into it."""
+    clean = {k: v for k, v in environ.items() if not k.startswith(_BUNDLE_PREFIXES)}
+    for name in _RESTORED:
+        original = clean.pop(f"{name}_ORIG", None)
+        if original is not None:
+            clean[name] = original
+        elif getattr(sys, "frozen", False):
+            clean.pop(name, None)
+    return clean
+
+
+@cache
+def _own_environ() -> dict[str, str]:
+    return user_environ(os.environ)
+
+
+def own_environ() -> dict[str, str]:
+    """This process's environment as it was when first asked, without the bundle's part."""
+    return dict(_own_environ())
+
+
+def cpu_count() -> int:
+    """The processors that this process may use: affinity, and the cgroup's quota rounded up."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    quota = _cgroup_cpus()
+    return max(1, min(count or 1, quota) if quota else count or 1)
+
+
+def memory_bytes() -> int:
+    """The memory that this process may use: the machine's, or the cgroup's limit if lower."""
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for name in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        text = _read(name)
+        if text and text.isdigit():
+            total = min(total, int(text))
+    return total
+
+
+def _cgroup_cpus() -> int | None:
+    text = _read("/sys/fs/cgroup/cpu.max")
+    if text:
+        quota, _, period = text.partition(" ")
+    else:
+        quota = _read("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") or "max"
+        period = _read("/sys/fs/cgroup/cpu/cpu.cfs_period_us") or "100000"
+    if not quota.isdigit() or not period.isdigit():
+        return None
+    return max(1, -(-int(quota) // int(period)))
+
+
+def _read(name: str) -> str | None:
+    try:
+        return Path(name).read_text().strip()
+    except OSError:
+        return None

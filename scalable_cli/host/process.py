@@ -1,0 +1,248 @@
+"""Child processes: started in a group of their own, watched, measured, and ended whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import select
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+GRACE_S = 10.0
+FIRST_POLL_S, POLL_S = 0.005, 0.25
+SLACK_KIB = 16 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a child ended.
+
+    `exit_code` is negative for a signal; `seconds` wall time, `cpu_seconds` user + system of
+    the child and its waited-for descendants. `peak_memory_bytes` is the most that was seen
+    of the child with its descendants, or of one of them; 0 for a child too short to see.
+    """
+
+    exit_code: int
+    seconds: float
+    cpu_seconds: float
+    peak_memory_bytes: int
+    timed_out: bool = False
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """When to end a child early, and whom to tell that it takes long."""
+
+    timeout_s: float | None = None
+    stop: threading.Event | None = None
+    grace_s: float = GRACE_S
+    on_long: Callable[[], None] | None = None
+    guard: Guard | None = None
+
+
+class Guard:
+    """A small process that ends the children of this one should this one be killed.
+
+    It learns of each child through a pipe; when the pipe closes (this process is gone,
+    however it went), it ends the process groups that are still on its list.
+    """
+
+    _SCRIPT = (
+        "trap '' INT TERM HUP; while read -r op pid; do case $op in "
+        '+) set -- "$@" "$pid";; '
+        '-) n=$#; while [ "$n" -gt 0 ]; do p=$1; shift; [ "$p" = "$pid" ] || set -- "$@" "$p"; '
+        "n=$((n-1)); done;; esac; done; "
+        'for p in "$@"; do kill -TERM -"$p"; done 2>/dev/null; [ $# -eq 0 ] || sleep 2; '
+        'for p in "$@"; do kill -KILL -"$p"; done 2>/dev/null'
+    )
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._process = subprocess.Popen(
+            ["/bin/sh", "-c", self._SCRIPT],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=dict(environ),
+            start_new_session=True,
+        )
+
+    def add(self, pid: int) -> None:
+        """Watch over the process group `pid`."""
+        self._say(f"+ {pid}\n")
+
+    def remove(self, pid: int) -> None:
+        """The group `pid` has ended."""
+        self._say(f"- {pid}\n")
+
+    def close(self) -> None:
+        """End the guard itself."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+        self._process.wait()
+
+    def _say(self, line: str) -> None:
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                # One write below PIPE_BUF is whole, whichever thread it comes from.
+                os.write(self._process.stdin.fileno(), line.encode())
+
+
+def run_child(
+    argv: Sequence[str], *, cwd: Path, environ: Mapping[str, str], log: IO[bytes], watch: Watch
+) -> Finished:
+    """Run `argv` with stdout and stderr in `log` until it ends; its whole group ends with it.
+
+    At the time limit or a stop the group gets SIGTERM, and SIGKILL after the grace time.
+    Raises OSError when the program cannot be started.
+    """
+    started = time.monotonic()
+    inherited = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    child = subprocess.Popen(
+        list(argv),
+        cwd=cwd,
+        env=dict(environ),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    if watch.guard is not None:
+        watch.guard.add(child.pid)
+    try:
+        timed_out, stopped, seen = _watch(child.pid, started, watch)
+        _, status, usage = os.wait4(child.pid, 0)
+    finally:
+        # What the child left in the background ends with it.
+        signal_group(child.pid, signal.SIGKILL)
+        if watch.guard is not None:
+            watch.guard.remove(child.pid)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    # A child's maximum starts at this process's own, from before its exec (exec_mmap in Linux).
+    largest = usage.ru_maxrss * 1024 if usage.ru_maxrss > inherited + SLACK_KIB else 0
+    return Finished(
+        child.returncode,
+        time.monotonic() - started,
+        usage.ru_utime + usage.ru_stime,
+        max(largest, seen),
+        timed_out,
+        stopped,
+    )
+
+
+def signal_group(pid: int, number: signal.Signals) -> None:
+    """Send a signal to every process of a group; a group that is gone is fine."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process with this number exists here."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def start_time(pid: int) -> str | None:
+    """When the process started, in the kernel's clock ticks: tells a reused number apart."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stream:
+            return stream.read().rpartition(b")")[2].split()[19].decode()
+    except (OSError, IndexError):
+        return None
+
+
+def _watch(pid: int, started: float, watch: Watch) -> tuple[bool, bool, int]:
+    """Wait until the child can be reaped; (timed out, stopped, bytes of memory seen)."""
+    timed_out = stopped = told = False
+    seen, pause = 0, FIRST_POLL_S
+    kill_at: float | None = None
+    with _ended(pid) as wait:
+        while not wait(pause):
+            now = time.monotonic()
+            pause = min(4 * pause, POLL_S)
+            seen = max(seen, _resident_bytes(pid))
+            if not told and watch.on_long is not None and now - started >= POLL_S:
+                watch.on_long()
+                told = True
+            if kill_at is not None:
+                if now >= kill_at:
+                    signal_group(pid, signal.SIGKILL)
+                continue
+            timed_out = watch.timeout_s is not None and now - started >= watch.timeout_s
+            stopped = watch.stop is not None and watch.stop.is_set()
+            if timed_out or stopped:
+                signal_group(pid, signal.SIGTERM)
+                kill_at = now + watch.grace_s
+    return timed_out, stopped and not timed_out, seen
+
+
+def _resident_bytes(pid: int) -> int:
+    """The resident memory of a process and its descendants; 0 where /proc does not tell."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as stream:
+            total = int(stream.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        with open(f"/proc/{pid}/task/{pid}/children", "rb") as stream:
+            children = stream.read().split()
+    except (OSError, IndexError):
+        return 0
+    return total + sum(_resident_bytes(int(child)) for child in children)
+
+
+@contextlib.contextmanager
+def _ended(pid: int) -> Iterator[Callable[[float], bool]]:
+    """Give a function that waits up to so many seconds and tells whether the child has ended."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except (AttributeError, OSError):  # Linux before 5.3
+        yield lambda seconds: _poll(pid, seconds)
+        return
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    try:
+        yield lambda seconds: bool(poll.poll(seconds * 1000))
+    finally:
+        os.close(descriptor)
+
+
+def _poll(pid: int, seconds: float) -> bool:
+    pause, until = 0.001, time.monotonic() + seconds
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        if time.monotonic() >= until:
+            return False
+        time.sleep(pause)
+        pause = min(2 * pause, 0.05)
+    return True
+
+
+def run_program(
+    argv: Sequence[str], *, environ: Mapping[str, str], timeout_s: float = 30.0
+) -> tuple[int, str, str]:
+    """Run a short program; its exit code, stdout and stderr. Raises OSError, TimeoutError."""
+    try:
+        done = subprocess.run(
+            list(argv),
+            env=dict(environ),
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            stdin=subprocess.DEVNULL,
+            errors="replace",
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError(f'"{argv[0]}" did not answer in {timeout_s:.0f} s') from error
+    return done.returncode, done.stdout, done.stderr

@@ -1,0 +1,1 @@
+"""The types that travel between the layers: frozen, standard library only."""
