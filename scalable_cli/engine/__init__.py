@@ -1,0 +1,1 @@
+"""Executes a plan: run directory, head, workers' steps."""

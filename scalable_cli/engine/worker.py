@@ -1,0 +1,222 @@
+"""A worker's part: stage a step's inputs, run it, keep its outputs, report."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import threading
+import time
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from scalable_cli.engine.code import archive_name, unpack_code
+from scalable_cli.engine.outputs import OutputError, collect
+from scalable_cli.engine.rundir import RunDirectory
+from scalable_cli.engine.steps import RunContext, StepResult, StepSpec, file_name, log_name
+from scalable_cli.engine.workdir import make_workdir
+from scalable_cli.errors import StorageError
+from scalable_cli.host import own_environ
+from scalable_cli.host.process import Finished, Guard, Watch, run_child
+from scalable_cli.model.codec import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from scalable_cli.model.artifact import ArtifactRef
+    from scalable_cli.model.store import Store
+
+CONTEXT = "context.json"
+# Set by the process that wants its running steps to end.
+STOP = threading.Event()
+# Linux refuses a single argument of 128 KiB (MAX_ARG_STRLEN); a longer command goes to a file.
+MAX_ARGUMENT = 100_000
+_NOT_EXECUTABLE, _NOT_FOUND = 126, 127
+
+
+def run_batch(
+    store: Store, run: str, specs: Sequence[StepSpec], report: Callable[[StepResult | int], None]
+) -> None:
+    """Run steps in turn; `report` hears the index of one that takes long, and each result.
+
+    Never raises for what a step or a store does wrong: that is in the result.
+    """
+    store, context = _context(store, run)
+    for spec in specs:
+        report(run_step(store, context, spec, partial(report, spec.index)))
+
+
+def run_step(
+    store: Store, context: RunContext, spec: StepSpec, on_long: Callable[[], None] | None = None
+) -> StepResult:
+    """Run one attempt of a step in a folder of its own, which is gone afterwards."""
+    started = time.time()
+    folder = f"{context.scratch}/{file_name(f'{spec.id}-{spec.attempt}')}"
+    finished = Finished(0, 0.0, 0.0, 0)
+    outputs: tuple[ArtifactRef, ...] = ()
+    code: int | None = None
+    text: str | None = None
+    permanent = False
+    try:
+        with _fresh_folder(folder), _log(store, context.run, spec) as log:
+            try:
+                _fill(folder, context, spec, store)
+                finished = _execute(folder, context, spec, log, on_long)
+                code = finished.exit_code
+                text = _complaint(finished, context.tasks[spec.task].timeout_s)
+                if text is None:
+                    outputs = collect(spec, f"{folder}/work", context.run, store)
+            except FileNotFoundError as error:
+                code, text, permanent = _NOT_FOUND, _not_found(error), True
+            except PermissionError as error:
+                code, text = _NOT_EXECUTABLE, f"{error.filename}: permission denied"
+            except OutputError as error:
+                text = str(error)
+            if text is not None:
+                log.write(f"scalable: {text}\n".encode())
+    except StorageError as error:
+        text = error.text
+    except OSError as error:
+        text = f"{error.filename or 'this machine'}: {(error.strerror or str(error)).lower()}"
+    return StepResult(
+        spec.index,
+        spec.attempt,
+        code,
+        text,
+        permanent,
+        finished.stopped,
+        round(started, 3),
+        round(time.time() - started, 4),
+        round(finished.cpu_seconds, 4),
+        finished.peak_memory_bytes,
+        outputs,
+        f"{socket.gethostname()}:{os.getpid()}",
+    )
+
+
+def _context(store: Store, run: str) -> tuple[Store, RunContext]:
+    """The run's context, read once in this process, with the store that it was read from."""
+    key = f"{store.uri}/{run}"
+    known = _contexts.get(key)
+    if known is None:
+        context = decode(RunContext, RunDirectory(store, run).read_json(CONTEXT))
+        _contexts.clear()
+        known = _contexts.setdefault(key, (store, context))
+    return known
+
+
+_contexts: dict[str, tuple[Store, RunContext]] = {}
+
+
+@lru_cache(maxsize=1)
+def _guard() -> Guard:
+    return Guard(own_environ())
+
+
+_guard_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def _fresh_folder(folder: str) -> Iterator[None]:
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(f"{folder}/work")
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, onerror=_unlock)
+
+
+def _unlock(function: Callable[[str], object], path: str, _error: object) -> None:
+    """Remove what a step left without permissions."""
+    with contextlib.suppress(OSError):
+        os.chmod(os.path.dirname(path), 0o700)
+        os.chmod(path, 0o700, follow_symlinks=False) if os.path.isdir(path) else None
+        function(path)
+
+
+@contextlib.contextmanager
+def _log(store: Store, run: str, spec: StepSpec) -> Iterator[IO[bytes]]:
+    key = f"{run}/{log_name(spec.id, spec.attempt)}"
+    path = store.local_path(key)
+    if path is None:
+        raise StorageError(f'this version keeps logs on local storage only, not in "{store.uri}"')
+    os.makedirs(path.parent, exist_ok=True)
+    with path.open("wb", buffering=0) as stream:
+        yield stream
+
+
+def _fill(folder: str, context: RunContext, spec: StepSpec, store: Store) -> None:
+    code = Path(context.code_cache) / context.code_digest
+    if context.code:
+        key = f"{context.run}/{archive_name(context.code_digest)}"
+        unpack_code(store, key, code)
+    make_workdir(f"{folder}/work", context, spec, code, store)
+    if spec.call is not None:
+        Path(f"{folder}/call.json").write_text(spec.call, encoding="utf-8")
+
+
+def _execute(
+    folder: str,
+    context: RunContext,
+    spec: StepSpec,
+    log: IO[bytes],
+    on_long: Callable[[], None] | None,
+) -> Finished:
+    task = context.tasks[spec.task]
+    environ = own_environ() | dict(task.env)
+    environ |= {
+        "SCALABLE_RUN_ID": context.run,
+        "SCALABLE_TASK": task.name,
+        "SCALABLE_STEP": spec.id,
+        "SCALABLE_ATTEMPT": str(spec.attempt),
+        "SCALABLE_CPUS": task.cpus,
+        "SCALABLE_MEMORY_BYTES": str(task.memory_bytes),
+    }
+    environ["PWD"] = f"{folder}/work"
+    with _guard_lock:
+        guard = _guard()
+    watch = Watch(timeout_s=task.timeout_s, stop=STOP, on_long=on_long, guard=guard)
+    return run_child(
+        _argv(folder, spec), cwd=Path(f"{folder}/work"), environ=environ, log=log, watch=watch
+    )
+
+
+def _argv(folder: str, spec: StepSpec) -> list[str]:
+    if spec.call is not None:
+        return [*spec.command, f"{folder}/call.json"]
+    if not isinstance(spec.command, str):
+        return list(spec.command)
+    if len(spec.command) < MAX_ARGUMENT:
+        return ["/bin/sh", "-c", spec.command]
+    script = Path(f"{folder}/command.sh")
+    script.write_text(spec.command + "\n", encoding="utf-8")
+    return ["/bin/sh", str(script)]
+
+
+def _complaint(finished: Finished, timeout_s: float | None) -> str | None:
+    """What is wrong with how a child ended; None when nothing is."""
+    if finished.timed_out:
+        return f"stopped after its time limit of {timeout_s:g} s"
+    if finished.stopped:
+        return "stopped with the run"
+    if finished.exit_code < 0:
+        try:
+            name = signal.Signals(-finished.exit_code).name
+        except ValueError:
+            name = f"signal {-finished.exit_code}"
+        return f"killed by {name}" + (_KILLED_HINT if name == "SIGKILL" else "")
+    if finished.exit_code == _NOT_FOUND:
+        return "exit code 127: a command was not found"
+    if finished.exit_code:
+        return f"exit code {finished.exit_code}"
+    return None
+
+
+_KILLED_HINT = " (often: out of memory)"
+
+
+def _not_found(error: FileNotFoundError) -> str:
+    return f'command not found: "{error.filename}"'

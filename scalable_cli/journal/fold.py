@@ -1,0 +1,199 @@
+"""From events to the state of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from scalable_cli.journal.events import Event, Kind, parse_line
+from scalable_cli.model.artifact import ArtifactRef
+from scalable_cli.model.run import (
+    ArtifactEvent,
+    Failure,
+    FailureKind,
+    RunState,
+    StepState,
+    TaskProgress,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scalable_cli.model.store import Store
+
+
+@dataclass
+class StepFacts:
+    """The latest of one step."""
+
+    state: StepState = StepState.WAITING
+    attempt: int = 0
+    key: str = ""
+    outputs: list[object] = field(default_factory=list)
+    at: float = 0.0
+
+
+@dataclass
+class TaskFacts:
+    """A task's counters while folding."""
+
+    component: str
+    steps: int
+    retried: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    longest_s: float = 0.0
+
+
+class Fold:
+    """Takes events in order; what it knows so far can be read at any time."""
+
+    def __init__(self) -> None:
+        self.state = RunState.RUNNING
+        self.reason: str | None = None
+        self.ended: float | None = None
+        self.cost: str | None = None
+        self.head: str | None = None
+        self.tasks: dict[str, TaskFacts] = {}
+        self.steps: dict[str, StepFacts] = {}
+        self.failures: dict[str, Failure] = {}
+        self.artifacts: dict[str, ArtifactEvent] = {}
+        self.busy_s = 0.0
+
+    def declare(self, task: str, component: str, steps: int) -> None:
+        """Say how many steps a task has."""
+        self.tasks[task] = TaskFacts(component, steps)
+
+    def take(self, event: Event) -> None:
+        """Fold one event."""
+        match event.kind:
+            case Kind.RUN_STARTED:
+                self.state, self.reason, self.ended = RunState.RUNNING, None, None
+                self.head = event.text("head") or None
+                for facts in self.steps.values():
+                    if facts.state is StepState.RUNNING:
+                        facts.state = StepState.WAITING
+            case Kind.RUN_ENDED:
+                self.state = RunState(event.text("state"))
+                self.reason = event.text("reason") or None
+                self.cost = event.text("cost") or None
+                self.ended = event.at
+            case Kind.TASK_DECLARED:
+                known = self.tasks.get(event.text("task"))
+                steps = int(event.number("steps")) + (known.steps if known else 0)
+                self.declare(event.text("task"), event.text("component"), steps)
+            case Kind.ARTIFACT:
+                path = event.text("path")
+                self.artifacts[path] = ArtifactEvent(
+                    path, event.text("uri"), event.text("digest"), int(event.number("size"))
+                )
+            case Kind.NOTE:
+                pass
+            case _:
+                self._take_step(event)
+
+    def progress(self) -> tuple[TaskProgress, ...]:
+        """The counters of every task, in the order they were declared."""
+        counts: dict[str, dict[StepState, int]] = {task: {} for task in self.tasks}
+        for step, facts in self.steps.items():
+            of_task = counts.setdefault(task_of(step), {})
+            of_task[facts.state] = of_task.get(facts.state, 0) + 1
+        return tuple(
+            TaskProgress(
+                name,
+                task.component,
+                task.steps,
+                running=counts[name].get(StepState.RUNNING, 0),
+                done=counts[name].get(StepState.DONE, 0),
+                cached=counts[name].get(StepState.CACHED, 0),
+                failed=counts[name].get(StepState.FAILED, 0),
+                skipped=counts[name].get(StepState.SKIPPED, 0),
+                retried=task.retried,
+                seconds=task.seconds,
+                cpu_seconds=task.cpu_seconds,
+                peak_memory_bytes=task.peak_memory_bytes,
+                longest_s=task.longest_s,
+            )
+            for name, task in self.tasks.items()
+        )
+
+    def _take_step(self, event: Event) -> None:
+        step = event.text("step")
+        facts = self.steps.setdefault(step, StepFacts())
+        facts.attempt = max(facts.attempt, int(event.number("attempt")))
+        facts.at = event.at
+        task = self.tasks.setdefault(task_of(step), TaskFacts("", 0))
+        match event.kind:
+            case Kind.STEP_STARTED:
+                facts.state = StepState.RUNNING
+            case Kind.STEP_DONE | Kind.STEP_CACHED:
+                done = event.kind is Kind.STEP_DONE
+                facts.state = StepState.DONE if done else StepState.CACHED
+                facts.key = event.text("key")
+                outputs = event.values.get("outputs")
+                facts.outputs = outputs if isinstance(outputs, list) else []
+                self.failures.pop(step, None)
+                if done:
+                    self._add_usage(task, event)
+            case Kind.STEP_RETRIED:
+                facts.state = StepState.WAITING
+                task.retried += 1
+                self._add_usage(task, event)
+            case Kind.STEP_FAILED:
+                facts.state = StepState.FAILED
+                self._add_usage(task, event)
+                code = event.values.get("exit")
+                self.failures[step] = Failure(
+                    step,
+                    facts.attempt,
+                    FailureKind(event.text("class") or "step"),
+                    event.text("text"),
+                    code if isinstance(code, int) else None,
+                    event.text("log") or None,
+                )
+            case Kind.STEP_SKIPPED:
+                facts.state = StepState.SKIPPED
+            case _:
+                raise AssertionError(event.kind)
+
+    def _add_usage(self, task: TaskFacts, event: Event) -> None:
+        seconds = event.number("seconds")
+        self.busy_s += seconds
+        task.seconds += seconds
+        task.cpu_seconds += event.number("cpu")
+        task.peak_memory_bytes = max(task.peak_memory_bytes, int(event.number("peak")))
+        task.longest_s = max(task.longest_s, seconds)
+
+
+def read_events(store: Store, run: str) -> Iterator[Event]:
+    """Every event of a run in order; a torn last line (a head killed while writing) is dropped."""
+    for entry in store.scan(f"{run}/journal/"):
+        for line in store.read(entry.key).splitlines():
+            event = parse_line(line)
+            if event is not None:
+                yield event
+
+
+def task_of(step: str) -> str:
+    """The task of a step id ("simulate[scenario=1]" -> "simulate")."""
+    return step.partition("[")[0]
+
+
+def encode_refs(refs: tuple[ArtifactRef, ...]) -> list[list[object]]:
+    """Artifact references as the journal holds them: [path, digest, size] or with the files."""
+    return [
+        [r.path, r.digest, r.size] + ([[list(f) for f in r.files]] if r.files is not None else [])
+        for r in refs
+    ]
+
+
+def decode_refs(values: list[object]) -> tuple[ArtifactRef, ...]:
+    """What `encode_refs` wrote; raises ValueError or TypeError when it is not."""
+    refs = []
+    for value in values:
+        if not isinstance(value, list) or len(value) not in (3, 4):
+            raise ValueError("an artifact is [path, digest, size] or [path, digest, size, files]")
+        files = tuple((str(p), str(d), int(s)) for p, d, s in value[3]) if value[3:] else None
+        refs.append(ArtifactRef(str(value[0]), str(value[1]), int(value[2]), files=files))
+    return tuple(refs)

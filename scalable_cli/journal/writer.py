@@ -1,0 +1,90 @@
+"""The journal as the head writes it: append-only segments that survive a kill at any moment."""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING
+
+from scalable_cli.errors import StorageError
+from scalable_cli.journal.events import Event, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scalable_cli.model.store import Store
+
+SEGMENT_BYTES = 8 << 20
+SEGMENT_S = 2.0
+
+
+def segment_key(run: str, number: int) -> str:
+    """The key of a segment, numbered from 1."""
+    return f"{run}/journal/{number:06d}.jsonl"
+
+
+class JournalWriter:
+    """Appends events to a run's journal.
+
+    On a local store each flush reaches the file at once; elsewhere a segment is written
+    whole, at most every `SEGMENT_S`, because object stores cannot append.
+    """
+
+    def __init__(self, store: Store, run: str, now: Callable[[], float]) -> None:
+        self._store, self._run, self._now = store, run, now
+        self._number = 1 + sum(1 for _ in store.scan(f"{run}/journal/"))
+        self._lines: list[str] = []
+        self._written = 0
+        self._saved_at = now()
+        self._file: IO[bytes] | None = None
+        self._open()
+
+    def add(self, kind: Kind, **values: object) -> Event:
+        """Record an event; `flush` makes it durable."""
+        event = Event(self._now(), kind, values)
+        self._lines.append(event.line())
+        return event
+
+    def flush(self, *, final: bool = False) -> None:
+        """Make every recorded event readable by others; raises StorageError."""
+        if not self._lines:
+            return
+        if self._file is None and not final and self._now() - self._saved_at < SEGMENT_S:
+            return
+        data = "".join(self._lines).encode()
+        if self._file is not None:
+            try:
+                self._file.write(data)
+            except OSError as error:
+                raise StorageError(
+                    f'cannot write the journal "{self._file.name}": {error.strerror}',
+                    hint=f"free some space, then: scalable resume {self._run}",
+                ) from error
+        else:
+            self._store.write(segment_key(self._run, self._number), data)
+            self._saved_at = self._now()
+        self._lines.clear()
+        self._written += len(data)
+        if self._file is None or self._written > SEGMENT_BYTES:
+            self._next()
+
+    def close(self) -> None:
+        """Flush and close."""
+        self.flush(final=True)
+        if self._file is not None:
+            self._file.close()
+
+    def _next(self) -> None:
+        self._number += 1
+        self._written = 0
+        if self._file is not None:
+            self._file.close()
+            self._open()
+
+    def _open(self) -> None:
+        key = segment_key(self._run, self._number)
+        path = self._store.local_path(key)
+        if path is not None:
+            self._store.write(key, b"")
+            try:
+                self._file = path.open("ab", buffering=0)
+            except OSError as error:
+                raise StorageError(f'cannot write "{path}": {error.strerror}') from error

@@ -1,0 +1,1 @@
+"""Code that starts a head and workers somewhere; one file a provider."""

@@ -1,0 +1,36 @@
+"""Which Python is the user's: the one that their functions and workflows run under."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scalable_cli.errors import SetupError
+
+if TYPE_CHECKING:
+    from scalable_cli.host import Host
+
+
+def find_python(asked: str | None, host: Host) -> str:
+    """`asked`, else `$VIRTUAL_ENV`'s, `$CONDA_PREFIX`'s, else python3 on the PATH.
+
+    Raises SetupError when there is none.
+    """
+    if asked is not None:
+        found = shutil.which(asked, path=host.environ.get("PATH"))
+        if found is None:
+            raise SetupError(f'"{asked}" is no Python that can be run', hint="--python PATH")
+        return os.path.abspath(found)
+    for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        prefix = host.environ.get(variable)
+        if prefix and (python := Path(prefix, "bin", "python")).exists():
+            return str(python)
+    found = shutil.which("python3", path=host.environ.get("PATH"))
+    if found is None:
+        raise SetupError(
+            "no Python was found for the project's functions",
+            hint="--python PATH, activate an environment, or put python3 on the PATH",
+        )
+    return found

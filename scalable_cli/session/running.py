@@ -1,0 +1,159 @@
+"""Running a plan here: the head in this process, the run directory as its only memory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scalable_cli import __version__, wiring
+from scalable_cli.engine.code import store_code
+from scalable_cli.engine.compose import Composer, context_of, store_inputs
+from scalable_cli.engine.head import Head, Observer, Outcome
+from scalable_cli.engine.lease import Lease
+from scalable_cli.engine.rundir import RunDirectory, RunFacts, create_run, load_plan
+from scalable_cli.engine.worker import CONTEXT
+from scalable_cli.errors import RefusedError
+from scalable_cli.host import cpu_count, memory_bytes
+from scalable_cli.journal.events import Kind
+from scalable_cli.journal.fold import read_events
+from scalable_cli.journal.writer import JournalWriter
+from scalable_cli.model.codec import encode
+from scalable_cli.model.run import Run, RunState
+from scalable_cli.report import new_fold
+from scalable_cli.report.fold import describe
+from scalable_cli.session.python import find_python
+from scalable_cli.store.cache import StepCache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scalable_cli.host import Host
+    from scalable_cli.model.estimate import Estimate
+    from scalable_cli.model.plan import Plan
+    from scalable_cli.session.open import Session
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """How a plan is to be run."""
+
+    argv: tuple[str, ...] = ()
+    keep_going: bool = False
+    python: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A run that came to an end, and where it lies."""
+
+    run: Run
+    directory: RunDirectory
+
+
+def run_plan(
+    session: Session,
+    plan: Plan,
+    estimate: Estimate | None,
+    request: RunRequest,
+    observe: Callable[[RunDirectory], Observer] | None = None,
+) -> RunResult:
+    """Make a run directory and run the plan to its end on the local target.
+
+    Raises RefusedError before anything is written when this version cannot start it;
+    KeyboardInterrupt and SystemExit go on up after the run has been ended cleanly.
+    """
+    manifest, host = session.manifest, session.host
+    wiring.require_launcher(manifest.target)
+    store = wiring.storage_of(manifest)
+    python = _python_for(plan, request, host)
+    facts = RunFacts(
+        __version__,
+        round(host.now(), 3),
+        Path(manifest.folder, Path(manifest.path).name).read_text(encoding="utf-8"),
+        request.argv,
+        estimated=str(estimate.total) if estimate and not estimate.incomplete else None,
+        estimated_s=str(estimate.time.seconds) if estimate else None,
+        python=python,
+        keep_going=request.keep_going,
+    )
+    run = create_run(store, plan, facts)
+    run.write_json(CONTEXT, encode(context_of(plan, run)))
+    if plan.code:
+        store_code(store, run.id, plan.code_digest, plan.code, Path(manifest.folder))
+    store_inputs(plan, run)
+    return _execute(run, plan, host, observe)
+
+
+def resume_run(
+    run: RunDirectory, host: Host, observe: Callable[[RunDirectory], Observer] | None = None
+) -> RunResult:
+    """Go on with a run that failed, was stopped or lost its head, from its directory alone."""
+    plan = load_plan(run)
+    wiring.require_launcher(plan.manifest.target)
+    return _execute(run, plan, host, observe)
+
+
+def _execute(
+    run: RunDirectory,
+    plan: Plan,
+    host: Host,
+    observe: Callable[[RunDirectory], Observer] | None,
+) -> RunResult:
+    facts = run.read_json("run.json")
+    fold = new_fold(facts)
+    with Lease(run, host.now):
+        for event in read_events(run.store, run.id):
+            fold.take(event)
+        if fold.state is RunState.DONE:
+            raise RefusedError(f"{run.id} is done", hint=f"scalable report {run.id}")
+        journal = JournalWriter(run.store, run.id, host.now)
+        head = _head(run, plan, journal, facts)
+        head.fold = fold
+        head.observer = observe(run) if observe else None
+        fold.take(journal.add(Kind.RUN_STARTED, head=socket.gethostname(), pid=os.getpid()))
+        journal.flush()
+        outcome = Outcome(RunState.STOPPED, fold)
+        reason: str | None = None
+        try:
+            outcome = head.execute()
+        except KeyboardInterrupt:
+            reason = "interrupted"
+            raise
+        finally:
+            cost = "0" if plan.manifest.target.provider.value == "local" else None
+            ended = journal.add(Kind.RUN_ENDED, state=outcome.state.value, reason=reason, cost=cost)
+            fold.take(ended)
+            journal.close()
+            head.remember()
+            shutil.rmtree(context_of(plan, run).scratch, ignore_errors=True)
+    return RunResult(describe(run, facts, fold, host.now()), run)
+
+
+def _head(run: RunDirectory, plan: Plan, journal: JournalWriter, facts: dict[str, object]) -> Head:
+    from scalable_cli.launchers.local import open_client, options_of, shape
+
+    options = options_of(plan.manifest.target)
+    components = [planned.component for planned in plan.tasks]
+    local = shape(options, components, cpu_count(), memory_bytes())
+    python = facts.get("python")
+    return Head(
+        plan,
+        run,
+        StepCache(run.store),
+        journal,
+        Composer(plan, run, str(python) if python else None),
+        new_fold(facts),
+        local,
+        lambda: open_client(options, local),
+        keep_going=facts.get("keep_going") is True,
+    )
+
+
+def _python_for(plan: Plan, request: RunRequest, host: Host) -> str | None:
+    """The user's Python, when something in the plan needs one."""
+    needed = plan.workflow or any(planned.task.python for planned in plan.tasks)
+    return find_python(request.python, host) if needed else None
