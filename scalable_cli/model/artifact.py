@@ -7,11 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One key in a store's listing: size in bytes, `modified` in seconds since the epoch."""
+    """One key in a store's listing: size in bytes, `modified` in seconds since the epoch.
+
+    `version` changes with every write of the key and says nothing else. `digest` is the SHA-256
+    that the writer recorded beside the bytes; a listing does not know it, `stat` may.
+    """
 
     key: str
     size: int
     modified: float
+    version: str = ""
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,20 +30,34 @@ class Store(Protocol):
     def read(self, key: str) -> bytes:
         """All bytes of `key`; a missing key is a StorageError."""
 
-    def write(self, key: str, data: bytes, *, create_only: bool = False) -> bool:
-        """Replace `key` with `data`; False, and nothing written, if `create_only` and it exists."""
+    def write(
+        self, key: str, data: bytes, *, create_only: bool = False, if_version: str | None = None
+    ) -> bool:
+        """Replace `key` with `data`; False, and nothing written, when a condition does not hold.
+
+        `create_only`: the key must not exist. `if_version`: it must exist with that version.
+        """
 
     def stat(self, key: str) -> Entry | None:
-        """The entry of `key`, or None."""
+        """The entry of `key` with the digest that its writer recorded, or None."""
 
     def delete(self, key: str) -> None:
         """Remove `key`; a missing key is fine."""
 
-    def put(self, key: str, path: Path, *, move: bool = False) -> None:
-        """Store the file at `path` under `key`; with `move` the file may be gone afterwards."""
+    def put(
+        self, key: str, path: Path, *, move: bool = False, digest: str | None = None
+    ) -> None:
+        """Store the file at `path` under `key`; with `move` the file may be gone afterwards.
 
-    def fetch(self, key: str, path: Path) -> None:
-        """Make `key` readable as the file `path` (a link where possible; treat it as read-only)."""
+        `digest` is the file's SHA-256 when the caller knows it; a store that keeps digests
+        computes it otherwise. A file that changes meanwhile is a StorageError.
+        """
+
+    def fetch(self, key: str, path: Path) -> Entry:
+        """Make `key` readable as the file `path` (a link where possible; treat it as read-only).
+
+        `path` appears whole or not at all. The entry is that of the bytes fetched.
+        """
 
     def copy(self, source: str, target: str) -> None:
         """Make `target` hold what `source` holds, without moving the bytes through here."""

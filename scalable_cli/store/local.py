@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import uuid
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from scalable_cli.errors import StorageError
 from scalable_cli.model.artifact import Entry
+from scalable_cli.store.address import check_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,8 +58,14 @@ class LocalStore:
         with _translated("read", path), open(path, "rb") as stream:
             return stream.read()
 
-    def write(self, key: str, data: bytes, *, create_only: bool = False) -> bool:
-        """Replace `key` with `data` in one step; False if `create_only` and it exists."""
+    def write(
+        self, key: str, data: bytes, *, create_only: bool = False, if_version: str | None = None
+    ) -> bool:
+        """Replace `key` with `data` in one step; False when the condition does not hold.
+
+        `if_version` has one winner among writers that all give it; one that gives none is not
+        waited for.
+        """
         path = self._path(key)
         with _translated("write", path):
             self._ensure_folder(path)
@@ -65,6 +73,8 @@ class LocalStore:
             try:
                 with open(temporary, "xb") as stream:
                     stream.write(data)
+                if if_version is not None:
+                    return _exchange(temporary, path, if_version)
                 return _settle(temporary, path, create_only=create_only)
             except BaseException:
                 _remove(temporary)
@@ -78,7 +88,7 @@ class LocalStore:
                 status = os.stat(path)
             except (FileNotFoundError, NotADirectoryError):
                 return None
-        return Entry(key, status.st_size, status.st_mtime)
+        return _entry(key, status)
 
     def delete(self, key: str) -> None:
         """Remove `key`; a missing key is fine."""
@@ -86,8 +96,18 @@ class LocalStore:
         with _translated("delete", path), contextlib.suppress(FileNotFoundError):
             os.unlink(path)
 
-    def put(self, key: str, path: Path, *, move: bool = False) -> None:
-        """Store the file at `path`: renamed with `move` on one file system, else copied."""
+    def put(
+        self,
+        key: str,
+        path: Path,
+        *,
+        move: bool = False,
+        digest: str | None = None,  # noqa: ARG002
+    ) -> None:
+        """Store the file at `path`: renamed with `move` on one file system, else copied.
+
+        A folder has no place for the digest.
+        """
         target = self._path(key)
         with _translated("write", target):
             self._ensure_folder(target)
@@ -104,11 +124,12 @@ class LocalStore:
                 _remove(temporary)
                 raise
 
-    def fetch(self, key: str, path: Path) -> None:
+    def fetch(self, key: str, path: Path) -> Entry:
         """Make `key` readable at `path`, as a hard link where possible."""
         source = self._path(key)
         with _translated("read", source):
             _link_or_copy(source, str(path))
+            return _entry(key, os.stat(path))
 
     def copy(self, source: str, target: str) -> None:
         """Make `target` hold what `source` holds: a hard link where possible."""
@@ -130,8 +151,7 @@ class LocalStore:
         return self._root / key
 
     def _path(self, key: str) -> str:
-        if not key or "\0" in key or any(part in ("", ".", "..") for part in key.split("/")):
-            raise StorageError(f'"{key}" is not a valid key', hint="use a relative path without ..")
+        check_key(key)
         return f"{self._root}/{key}"
 
     def _ensure_folder(self, path: str) -> None:
@@ -157,7 +177,29 @@ def _walk(folder: str, key: str, prefix: str) -> Iterator[Entry]:
         elif not name.startswith(TEMPORARY) and path.startswith(prefix):
             with contextlib.suppress(FileNotFoundError):
                 status = entry.stat()
-                yield Entry(path, status.st_size, status.st_mtime)
+                yield _entry(path, status)
+
+
+def _entry(key: str, status: os.stat_result) -> Entry:
+    return Entry(key, status.st_size, status.st_mtime, _version(status))
+
+
+def _version(status: os.stat_result) -> str:
+    return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
+
+
+def _exchange(temporary: str, path: str, version: str) -> bool:
+    """Rename over `path` if it still is `version`; writers with a condition take turns."""
+    with open(f"{path.rpartition('/')[0]}/{TEMPORARY}lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            if _version(os.stat(path)) == version:
+                os.replace(temporary, path)
+                return True
+        except FileNotFoundError:
+            pass
+    _remove(temporary)
+    return False
 
 
 def _settle(temporary: str, path: str, *, create_only: bool) -> bool:

@@ -1,0 +1,67 @@
+"""The S3 store keeps the promises of the protocol on several servers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scalable_cli.store.address import Address
+from scalable_cli.store.backoff import Backoff
+from scalable_cli.store.options import ObjectOptions
+from scalable_cli.store.retrying import RetryingStore
+from scalable_cli.store.s3 import S3Store
+from tests.contract.store_contract import MIB, ObjectStoreContract
+
+if TYPE_CHECKING:
+    from scalable_cli.model.store import Store
+    from tests.servers import Server
+
+pytestmark = pytest.mark.aws
+
+# Parts as small as S3 allows, so that tests need few bytes.
+BUCKET = "scalable-tests"
+QUICK = Backoff(tries=4, first_s=0.05, most_s=0.5)
+OPTIONS = ObjectOptions(whole_bytes=5 * MIB, part_bytes=5 * MIB, jobs=4)
+
+
+def make_bucket(server: Server, bucket: str = BUCKET) -> None:
+    import botocore.session
+
+    client = botocore.session.Session().create_client(
+        "s3",
+        region_name="us-east-1",
+        endpoint_url=server.url,
+        aws_access_key_id=server.environ["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=server.environ["AWS_SECRET_ACCESS_KEY"],
+    )
+    client.create_bucket(Bucket=bucket)
+
+
+def open_store(server: Server, folder: str) -> Store:
+    address = Address("s3", BUCKET, f"{folder}/")
+    return RetryingStore(S3Store(address, OPTIONS, server.environ, QUICK), QUICK)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _buckets(seaweedfs: Server, moto: Server, rclone_s3: Server) -> None:
+    for server in (seaweedfs, moto, rclone_s3):
+        make_bucket(server)
+
+
+class TestSeaweedFS(ObjectStoreContract):
+    @pytest.fixture
+    def store(self, seaweedfs: Server, folder: str) -> Store:
+        return open_store(seaweedfs, folder)
+
+
+class TestMoto(ObjectStoreContract):
+    @pytest.fixture
+    def store(self, moto: Server, folder: str) -> Store:
+        return open_store(moto, folder)
+
+
+class TestRclone(ObjectStoreContract):
+    @pytest.fixture
+    def store(self, rclone_s3: Server, folder: str) -> Store:
+        return open_store(rclone_s3, folder)
