@@ -7,11 +7,11 @@ import hashlib
 import os
 import threading
 import uuid
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from scalable_cli.errors import MismatchError, StorageError
-from scalable_cli.store.faults import EmptyError, TransientError
+from scalable_cli.store.faults import TransientError
 from scalable_cli.store.parts import Part, parts_of
 from scalable_cli.store.progress import Progress, open_progress
 
@@ -30,71 +30,64 @@ _TEMPORARY = ".tmp-"
 _BLOCK = 1 << 20
 
 
+@dataclass(frozen=True)
 class Download:
-    """One object on its way to `path`; `get` reads a span of it, of one version if given.
+    """One object on its way to the file `path`.
 
-    `get(span, version)`: span (start, end) or None for all; version "" for whichever is there.
+    `begin` asks for all of it; `span` for the bytes from start to end of one version. `shown`
+    is the object in the user's words.
     """
 
-    def __init__(
-        self,
-        get: Callable[[tuple[int, int] | None, str], Got],
-        shown: str,
-        path: Path,
-        options: ObjectOptions,
-    ) -> None:
-        self._get = get
-        self._shown = shown
-        self._path = path
-        self._options = options
+    begin: Callable[[], Got]
+    span: Callable[[tuple[int, int], str], Iterator[bytes]]
+    shown: str
+    path: Path
 
-    def run(self, workers: Workers, backoff: Backoff) -> Entry:
+    def run(self, options: ObjectOptions, workers: Workers, backoff: Backoff) -> Entry:
         """Fetch, verify and put in place; the entry's digest is that of the bytes."""
         try:
-            with open_progress(self._options.state_folder, "down", self._shown, self._place) as p:
-                return self._run(p, workers, backoff)
+            with open_progress(options.state_folder, "down", self.shown, self._place) as progress:
+                return self._run(progress, options, workers, backoff)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise StorageError(
-                f'cannot write "{self._path}": {reason}', hint=_hint(error)
+                f'cannot write "{self.path}": {reason}', hint=_hint(error)
             ) from error
 
     @property
     def _place(self) -> str:
-        return os.path.abspath(self._path)
+        return os.path.abspath(self.path)
 
-    def _run(self, progress: Progress, workers: Workers, backoff: Backoff) -> Entry:
-        whole = self._options.whole_bytes
-        try:
-            got = self._get((0, whole), "")
-        except EmptyError:
-            got = self._get(None, "")
-        temporary = self._temporary(progress, got.entry)
+    def _run(
+        self, progress: Progress, options: ObjectOptions, workers: Workers, backoff: Backoff
+    ) -> Entry:
+        # No range: an empty object has none, and servers differ in ranges past the end.
+        got = self.begin()
+        large = got.entry.size > options.whole_bytes
+        temporary = self._temporary(lasting=large and progress.lasting)
         kept = False
         try:
-            if got.entry.size <= whole:
-                digest = self._stream(got, temporary)
-            else:
+            if large:
                 kept = progress.lasting
-                digest = self._ranges(got, temporary, progress, workers, backoff)
+                parts = parts_of(got.entry.size, options.part_size(got.entry.size))
+                digest = self._ranges(got, parts, temporary, progress, (workers, backoff))
+            else:
+                digest = self._stream(got, temporary)
             kept = False
-            _verify(got.entry.digest, digest, self._shown)
-            os.replace(temporary, self._path)
+            _verify(got.entry.digest, digest, self.shown)
+            os.replace(temporary, self.path)
             progress.finished = True
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-            kept = False
-            raise
         finally:
             if not kept:
                 with contextlib.suppress(OSError):
                     os.unlink(temporary)
         return replace(got.entry, digest=digest)
 
-    def _temporary(self, progress: Progress, entry: Entry) -> str:
+    def _temporary(self, *, lasting: bool) -> str:
         """A name beside the target; the same one again when the transfer can be continued."""
         mark = uuid.uuid4().hex
-        if progress.lasting and entry.size > self._options.whole_bytes:
-            mark = hashlib.sha256(f"{self._shown}\0{self._place}".encode()).hexdigest()[:32]
+        if lasting:
+            mark = hashlib.sha256(f"{self.shown}\0{self._place}".encode()).hexdigest()[:32]
         return os.path.join(os.path.dirname(self._place), _TEMPORARY + mark)
 
     def _stream(self, got: Got, temporary: str) -> str:
@@ -105,48 +98,51 @@ class Download:
                 digest.update(chunk)
                 size += len(chunk)
         if size != got.entry.size:
-            raise TransientError(f'cannot read "{self._shown}": it ends after {size} bytes')
+            raise TransientError(f'cannot read "{self.shown}": it ends after {size} bytes')
         return digest.hexdigest()
 
     def _ranges(
-        self, first: Got, temporary: str, progress: Progress, workers: Workers, backoff: Backoff
+        self,
+        first: Got,
+        parts: tuple[Part, ...],
+        temporary: str,
+        progress: Progress,
+        means: tuple[Workers, Backoff],
     ) -> str:
         entry = first.entry
-        parts = parts_of(entry.size, self._options.part_size(entry.size))
+        workers, backoff = means
         facts = {"version": entry.version, "size": str(entry.size), "part": str(parts[0].size)}
         if progress.facts != facts or not os.path.exists(temporary):
             progress.begin(facts)
         with open(os.open(temporary, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0) as file:
             file.truncate(entry.size)
             digest = _OrderedDigest(file.fileno(), parts)
-
             # The answer that told the size carries the first bytes: used once, not asked again.
-            begun = [first] if parts[0].size == self._options.whole_bytes else []
+            begun = [first.chunks]
 
             def fetch(part: Part) -> None:
                 if part.number not in progress.done:
-                    backoff.call(
-                        lambda: self._part(
-                            part,
-                            begun.pop() if part.number == 1 and begun else None,
-                            entry.version,
-                            file.fileno(),
-                        )
-                    )
+                    backoff.call(lambda: receive(part))
                     progress.add(part.number)
                 digest.offer(part)
+
+            def receive(part: Part) -> None:
+                span = (part.start, part.start + part.size)
+                begins = part.number == 1 and begun
+                chunks = begun.pop() if begins else self.span(span, entry.version)
+                self._receive(chunks, span, file.fileno())
 
             workers.each(parts, fetch)
             return digest.hexdigest()
 
-    def _part(self, part: Part, begun: Got | None, version: str, file: int) -> None:
-        got = begun or self._get((part.start, part.start + part.size), version)
-        offset = part.start
-        for chunk in got.chunks:
-            _write_at(file, chunk, offset)
+    def _receive(self, chunks: Iterator[bytes], span: tuple[int, int], file: int) -> None:
+        offset, end = span
+        for chunk in chunks:
+            _write_at(file, chunk[: end - offset], offset)
             offset += len(chunk)
-        if offset != part.start + part.size:
-            raise TransientError(f'cannot read "{self._shown}": a part of it ends early')
+            if offset >= end:
+                return
+        raise TransientError(f'cannot read "{self.shown}": a part of it ends early')
 
 
 class _OrderedDigest:

@@ -42,10 +42,6 @@ class MissingKeyError(StorageError):
     """There is no such key."""
 
 
-class EmptyError(StorageError):
-    """A range was asked of an object that has no bytes there."""
-
-
 class ConditionError(StorageError):
     """A condition of the request does not hold."""
 
@@ -75,8 +71,6 @@ def refused(refusal: Refusal, verb: str, shown: str, body: str = "") -> StorageE
     what = f'cannot {verb} "{shown}"'
     status, code = refusal.status, refusal.code
     bucket = "/".join(shown.split("/", 3)[:3])
-    if status == 416:
-        return EmptyError(f"{what}: it ends before")
     if status == 412:
         return ConditionError(f"{what}: it changed meanwhile")
     if code in ("NoSuchBucket", "UserProjectMissing"):

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
+from scalable_cli.errors import StorageError
 from scalable_cli.store.faults import Refusal, TransientError, refused, unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from urllib3 import BaseHTTPResponse, PoolManager
 
-    from scalable_cli.errors import StorageError
     from scalable_cli.store.options import ObjectOptions
+
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,28 @@ class Http:
 
     def send(self, request: Request, *, fine: tuple[int, ...] = (200,)) -> Answer:
         """Send and read the whole answer; raises StorageError for a status not in `fine`."""
+        with self._exchange(request) as response:
+            answer = _whole(response)
+        if answer.status not in fine:
+            raise answer.failure(request.verb, request.shown)
+        return answer
+
+    def stream(self, request: Request) -> Iterator[bytes]:
+        """Send, and give the body as it comes; raises StorageError for any but 200 and 206.
+
+        The request's range header must be answered with just that range.
+        """
+        with self._exchange(request) as response:
+            if response.status not in (200, 206):
+                raise _whole(response).failure(request.verb, request.shown)
+            span = request.headers["range"].replace("=", " ")
+            # `rclone serve s3` sends the range with status 200.
+            if not response.headers.get("content-range", "").startswith(f"{span}/"):
+                raise StorageError(f'cannot read "{request.shown}": the endpoint knows no ranges')
+            yield from response.stream(_CHUNK, decode_content=False)
+
+    @contextlib.contextmanager
+    def _exchange(self, request: Request) -> Iterator[BaseHTTPResponse]:
         import urllib3
 
         origin = "/".join(request.url.split("/", 3)[:3])
@@ -70,13 +95,10 @@ class Http:
                 preload_content=False,
                 enforce_content_length=True,
             ) as response:
-                answer = _whole(response)
+                yield response
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            reason = f"{type(error).__name__}"
+            reason = type(error).__name__
             raise unreachable(request.verb, request.shown, origin, reason) from error
-        if answer.status not in fine:
-            raise answer.failure(request.verb, request.shown)
-        return answer
 
     def _pool(self, origin: str) -> PoolManager:
         if origin not in self._pools:

@@ -139,6 +139,8 @@ class LocalStore:
             try:
                 os.link(source_path, target_path)
             except OSError:
+                with _translated("read", source_path):
+                    os.stat(source_path)
                 temporary = _temporary_beside(target_path)
                 _link_or_copy(source_path, temporary)
                 os.replace(temporary, target_path)

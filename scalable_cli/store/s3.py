@@ -20,7 +20,7 @@ from scalable_cli.store.options import ObjectOptions, s3_endpoint
 from scalable_cli.store.parts import Workers
 from scalable_cli.store.resumable_s3 import MultipartUpload
 from scalable_cli.store.s3_requests import Place, S3Requests, place_of
-from scalable_cli.store.transport import DIGEST, Got, Transport, client_options
+from scalable_cli.store.transport import DIGEST, Transport, client_options
 from scalable_cli.store.upload import Source
 
 if TYPE_CHECKING:
@@ -151,12 +151,14 @@ class S3Store:
         """Download to `path`, in ranges when it is large; the digest recorded is verified."""
         name, shown = self._named(key)
 
-        def get(span: tuple[int, int] | None, version: str) -> Got:
-            condition = {"if_match": version} if version else None
-            return self._transport().get(name, shown, span, condition)
-
+        download = Download(
+            begin=lambda: self._transport().get(name, shown),
+            span=lambda span, etag: self._requests().span(name, span, etag, ("read", shown)),
+            shown=shown,
+            path=path,
+        )
         with self._learning():
-            entry = Download(get, shown, path, self._options).run(self._workers, self._backoff)
+            entry = download.run(self._options, self._workers, self._backoff)
         return replace(entry, key=key)
 
     def copy(self, source: str, target: str) -> None:

@@ -16,7 +16,7 @@ from scalable_cli.store.http import Request
 from scalable_cli.store.sigv4 import encoded_path, encoded_query, signed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from scalable_cli.store.credentials_aws import AwsCredentials
     from scalable_cli.store.http import Answer, Http
@@ -78,19 +78,36 @@ class S3Requests:
 
         `more`: headers, body, and the statuses that are `fine`.
         """
-        path = "/" + encoded_path(name) if name else ""
-        url = self._place.url + path + (f"?{encoded_query(query)}" if query else "")
-        headers = {**self._always, **more.get("headers", {})}
-        if self._credentials:
-            keys = self._credentials.keys()
-            headers = signed(method, url, headers, keys, self._place.region, datetime.now(UTC))
-        request = Request(method, url, headers, more.get("body"), *words)
+        request = self._request(method, name, query, words, more)
         try:
             return self._http.send(request, fine=more.get("fine", (200,)))
         except ExpiredError:
             if self._credentials:
                 self._credentials.drop()
             raise
+
+    def _request(
+        self,
+        method: str,
+        name: str,
+        query: Mapping[str, str],
+        words: tuple[str, str],
+        more: Mapping[str, Any],
+    ) -> Request:
+        path = "/" + encoded_path(name) if name else ""
+        url = self._place.url + path + (f"?{encoded_query(query)}" if query else "")
+        headers = {**self._always, **more.get("headers", {})}
+        if self._credentials:
+            keys = self._credentials.keys()
+            headers = signed(method, url, headers, keys, self._place.region, datetime.now(UTC))
+        return Request(method, url, headers, more.get("body"), *words)
+
+    def span(
+        self, name: str, span: tuple[int, int], etag: str, words: tuple[str, str]
+    ) -> Iterator[bytes]:
+        """The bytes of `span` (start, end) of the object, which must still have this ETag."""
+        headers = {"range": f"bytes={span[0]}-{span[1] - 1}", "if-match": etag}
+        return self._http.stream(self._request("GET", name, {}, words, {"headers": headers}))
 
     def page(self, query: Mapping[str, str], shown: str) -> Page:
         """One page of the bucket's listing (ListObjectsV2)."""

@@ -87,8 +87,6 @@ class StoreContract:
 
         assert store.read("a/b/c") == b"1"
 
-
-
     def test_a_condition_on_the_version_has_one_winner(self, store: Store) -> None:
         store.write("a", b"1")
         first = version(store, "a")
