@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 ACCESS_KEY = "AKIATESTTESTTESTTEST"
 SECRET_KEY = "secretsecretsecretsecretsecretsecretsecr"
 REGION = "us-east-1"
+BUCKET = "scalable-tests"
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,20 @@ def fake_gcs(folder: Path) -> Iterator[Server]:
         yield Server(url, {"STORAGE_EMULATOR_HOST": url}, process)
 
 
+def make_bucket(server: Server, bucket: str = BUCKET) -> None:
+    """Make an S3 bucket."""
+    import botocore.session
+
+    client = botocore.session.Session().create_client(
+        "s3",
+        region_name="us-east-1",
+        endpoint_url=server.url,
+        aws_access_key_id=server.environ["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=server.environ["AWS_SECRET_ACCESS_KEY"],
+    )
+    client.create_bucket(Bucket=bucket)
+
+
 def free_port() -> int:
     """A TCP port that nothing listens on now."""
     with socket.socket() as probe:
@@ -181,12 +196,9 @@ def _running(
         _wait_until_answers(url, process, log, limit_s)
         yield process
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        # Nothing is worth an orderly end, which takes SeaweedFS ten seconds.
+        process.kill()
+        process.wait()
         shutil.rmtree(folder / "store", ignore_errors=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from scalable_cli.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 # Asking botocore again costs nothing: it renews keys itself some minutes before they expire.
 _TRUSTED_FOR = timedelta(minutes=10)
@@ -61,7 +62,8 @@ class AwsCredentials:
         named = self._environ.get("AWS_REGION") or self._environ.get("AWS_DEFAULT_REGION")
         if named or self._in_environment():
             return named
-        region = self._session().get_config_variable("region")
+        with self._translated():
+            region = self._session().get_config_variable("region")
         return str(region) if region else None
 
     def _in_environment(self) -> bool:
@@ -71,22 +73,26 @@ class AwsCredentials:
         return bool(environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY"))
 
     def _chain_keys(self) -> AwsKeys:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        with self._lock:
-            try:
-                if self._found is None:
-                    self._found = self._session().get_credentials()
-                found = self._found
-                frozen = found.get_frozen_credentials() if found else None
-            except (BotoCoreError, ClientError) as error:
-                self._found = None
-                raise StorageError(f"no AWS credentials: {error}", hint=_HINT) from error
+        with self._lock, self._translated():
+            if self._found is None:
+                self._found = self._session().get_credentials()
+            found = self._found
+            frozen = found.get_frozen_credentials() if found else None
         if frozen is None:
             raise StorageError("no AWS credentials were found", hint=_HINT)
         refreshable = hasattr(found, "refresh_needed")
         expires = datetime.now(UTC) + _TRUSTED_FOR if refreshable else None
         return AwsKeys(frozen.access_key, frozen.secret_key, frozen.token, expires)
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            yield
+        except (BotoCoreError, ClientError) as error:
+            self._found = None
+            raise StorageError(f"no AWS credentials: {error}", hint=_HINT) from error
 
     def _session(self) -> Any:
         import botocore.session

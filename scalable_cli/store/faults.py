@@ -70,13 +70,33 @@ def refused(refusal: Refusal, verb: str, shown: str, body: str = "") -> StorageE
     """The error for a refused request: `cannot read "s3://…": …`."""
     what = f'cannot {verb} "{shown}"'
     status, code = refusal.status, refusal.code
-    bucket = "/".join(shown.split("/", 3)[:3])
     if status == 412:
         return ConditionError(f"{what}: it changed meanwhile")
-    if code in ("NoSuchBucket", "UserProjectMissing"):
+    known = _known(refusal, what, shown, body)
+    if known is not None:
+        return known
+    if status in _TRANSIENT_STATUS or code in _TRANSIENT_CODES:
+        return TransientError(f"{what}: the store answers {status} {code}".rstrip())
+    if status == 403:
+        bucket = _bucket(shown)
+        return StorageError(f"{what}: access denied", hint=_permission(verb, bucket))
+    if status == 404:
+        return MissingKeyError(f"{what}: no such key")
+    said = f"{code or status} {refusal.message}".strip()
+    return StorageError(f"{what}: the store answers {said}")
+
+
+def _known(refusal: Refusal, what: str, shown: str, body: str) -> StorageError | None:
+    """The error for a cause that the store names and the user can act on."""
+    status, code, bucket = refusal.status, refusal.code, _bucket(shown)
+    if code == "NoSuchBucket" or "bucket does not exist" in refusal.message.lower():
         return StorageError(f'{what}: there is no bucket "{bucket}"', hint=_make_bucket(bucket))
-    if code in _EXPIRED:
+    if code in _EXPIRED or (status == 401 and shown.startswith("gs:")):
         return ExpiredError(f"{what}: the credentials have expired", hint=_sign_in(shown))
+    if code in _WRONG_SECRET or status == 401:
+        return StorageError(
+            f"{what}: the credentials are not accepted ({code or status})", hint=_sign_in(shown)
+        )
     if code == "RequestTimeTooSkewed":
         return StorageError(
             f"{what}: this machine's clock differs too much from the store's",
@@ -90,18 +110,11 @@ def refused(refusal: Refusal, verb: str, shown: str, body: str = "") -> StorageE
         region = re.search(r"<Region>([^<]*)</Region>", body)
         error.region = region[1] if region else None
         return error
-    if status in _TRANSIENT_STATUS or code in _TRANSIENT_CODES:
-        return TransientError(f"{what}: the store answers {status} {code}".rstrip())
-    if code in _WRONG_SECRET or status == 401:
-        return StorageError(
-            f"{what}: the credentials are not accepted ({code or status})", hint=_sign_in(shown)
-        )
-    if status == 403:
-        return StorageError(f"{what}: access denied", hint=_permission(verb, bucket))
-    if status == 404:
-        return MissingKeyError(f"{what}: no such key")
-    said = f"{code or status} {refusal.message}".strip()
-    return StorageError(f"{what}: the store answers {said}")
+    return None
+
+
+def _bucket(shown: str) -> str:
+    return "/".join(shown.split("/", 3)[:3])
 
 
 def unreachable(verb: str, shown: str, endpoint: str, reason: str) -> TransientError:

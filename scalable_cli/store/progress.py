@@ -70,6 +70,10 @@ class Progress:
         self.facts = facts if isinstance(facts, dict) else {}
 
 
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 @contextlib.contextmanager
 def open_progress(folder: Path | None, *identity: str) -> Iterator[Progress]:
     """The progress of the transfer with this identity; in memory if another process has it.
@@ -81,7 +85,7 @@ def open_progress(folder: Path | None, *identity: str) -> Iterator[Progress]:
         return
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / hashlib.sha256("\0".join(identity).encode()).hexdigest()[:32]
-    with path.open("a+", encoding="utf-8") as stream:
+    with open(path, "a+", encoding="utf-8", opener=_private) as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

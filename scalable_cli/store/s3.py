@@ -124,8 +124,8 @@ class S3Store:
     def delete(self, key: str) -> None:
         """Remove `key`; a missing key is fine."""
         name, shown = self._named(key)
-        with self._learning():
-            self._requests().send("DELETE", name, {}, ("delete", shown), fine=(200, 204, 404))
+        with self._learning(), contextlib.suppress(MissingKeyError):
+            self._requests().send("DELETE", name, {}, ("delete", shown), fine=(200, 204))
 
     def put(
         self,

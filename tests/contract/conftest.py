@@ -16,18 +16,21 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
     with servers.seaweedfs(tmp_path_factory.mktemp("weed")) as server:
+        servers.make_bucket(server)
         yield server
 
 
 @pytest.fixture(scope="session")
 def rclone_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
     with servers.rclone_s3(tmp_path_factory.mktemp("rclone")) as server:
+        servers.make_bucket(server)
         yield server
 
 
 @pytest.fixture(scope="session")
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
     with servers.moto(tmp_path_factory.mktemp("moto")) as server:
+        servers.make_bucket(server)
         yield server
 
 

@@ -25,28 +25,9 @@ QUICK = Backoff(tries=4, first_s=0.05, most_s=0.5)
 OPTIONS = ObjectOptions(whole_bytes=5 * MIB, part_bytes=5 * MIB, jobs=4)
 
 
-def make_bucket(server: Server, bucket: str = BUCKET) -> None:
-    import botocore.session
-
-    client = botocore.session.Session().create_client(
-        "s3",
-        region_name="us-east-1",
-        endpoint_url=server.url,
-        aws_access_key_id=server.environ["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=server.environ["AWS_SECRET_ACCESS_KEY"],
-    )
-    client.create_bucket(Bucket=bucket)
-
-
 def open_store(server: Server, folder: str) -> Store:
     address = Address("s3", BUCKET, f"{folder}/")
     return RetryingStore(S3Store(address, OPTIONS, server.environ, QUICK), QUICK)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _buckets(seaweedfs: Server, moto: Server, rclone_s3: Server) -> None:
-    for server in (seaweedfs, moto, rclone_s3):
-        make_bucket(server)
 
 
 class TestSeaweedFS(ObjectStoreContract):
