@@ -211,10 +211,11 @@ class GcsStore:
 
         options = self._options
         payer = options.requester_pays
-        settings: dict[str, Any] = {"base_url": self._endpoint or GOOGLE}
-        if self._credentials.anonymous:
-            settings["skip_signature"] = True
-        else:
+        settings: dict[str, Any] = {
+            "base_url": self._endpoint or GOOGLE,
+            "skip_signature": self._credentials.anonymous,
+        }
+        if not self._credentials.anonymous:
             settings["credential_provider"] = self._provide
         return Client(
             self._address.bucket,
@@ -224,7 +225,7 @@ class GcsStore:
         )
 
     def _provide(self) -> dict[str, Any]:
-        token = self._credentials.token()
+        token = self._transport().provided(self._credentials.token)
         return {"token": token.text if token else "", "expires_at": token and token.expires}
 
     @contextlib.contextmanager

@@ -230,8 +230,13 @@ class S3Store:
         from obstore.store import S3Store as Client
 
         place, options = self._place(), self._options
+        # obstore reads this process's environment for what it is not told: it is told all
+        # that matters.
         settings: dict[str, Any] = {
             "endpoint": place.url,
+            "aws_endpoint_url_s3": place.url,
+            "skip_signature": options.anonymous,
+            "s3_express": False,
             "virtual_hosted_style_request": True,
             "region": place.region,
             "unsigned_payload": True,
@@ -240,9 +245,7 @@ class S3Store:
         }
         if options.kms_key:
             settings |= {"server_side_encryption": "aws:kms", "sse_kms_key_id": options.kms_key}
-        if options.anonymous:
-            settings["skip_signature"] = True
-        else:
+        if not options.anonymous:
             settings["credential_provider"] = self._provide
         return Client(
             self._address.bucket,
@@ -252,7 +255,7 @@ class S3Store:
         )
 
     def _provide(self) -> dict[str, Any]:
-        keys = self._credentials.keys()
+        keys = self._transport().provided(self._credentials.keys)
         return {
             "access_key_id": keys.access,
             "secret_access_key": keys.secret,

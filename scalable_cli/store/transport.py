@@ -53,6 +53,7 @@ class Transport:
         self._connect = connect
         self._endpoint = endpoint
         self._client: Any = None
+        self._cause: StorageError | None = None
 
     def get(
         self,
@@ -89,9 +90,13 @@ class Transport:
             done = obstore.put(self._open(), name, data, use_multipart=False, **settings)
         return str(done.get("version") or done.get("e_tag") or "")
 
-    def drop(self) -> None:
-        """Close the client: its credentials or its region are not right any more."""
-        self._client = None
+    def provided(self, give: Callable[[], T]) -> T:
+        """What `give` gives; its StorageError, which obstore would turn into text, is kept."""
+        try:
+            return give()
+        except StorageError as error:
+            self._cause = error
+            raise
 
     def _open(self) -> Any:
         if self._client is None:
@@ -117,8 +122,8 @@ class Transport:
         if found:
             body = found[2]
             return refused(Refusal.parse(int(found[1]), body), verb, shown, body)
-        cause = _python_cause(error)
-        if cause is not None:
+        cause, self._cause = self._cause, None
+        if cause is not None and "credential provider" in text:
             return cause
         return unreachable(verb, shown, self._endpoint, _reason(text))
 
@@ -128,15 +133,6 @@ def _entry(answer: Any, name: str) -> Entry:
     version = meta.get("version") or meta.get("e_tag") or ""
     digest = answer.attributes.get(DIGEST)
     return Entry(name, meta["size"], meta["last_modified"].timestamp(), version, digest)
-
-
-def _python_cause(error: Exception) -> StorageError | None:
-    """Our own error, raised while obstore asked for credentials, kept in its text alone."""
-    text = str(error)
-    if "credential provider" not in text:
-        return None
-    first = text.partition("\n")[0].partition("StorageError: ")[2]
-    return StorageError(first or text.partition("\n")[0], hint="check the credentials")
 
 
 def _reason(text: str) -> str:

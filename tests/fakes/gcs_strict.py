@@ -240,7 +240,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.gcs.bucket(bucket)
             name = uuid.uuid4().hex
             self.gcs.sessions[name] = Session(bucket, json.loads(body), condition)
-            where = f"{self.gcs.url}/upload/storage/v1/b/{bucket}/o?upload_id={name}"
+            where = f"http://{self.headers['host']}/upload/storage/v1/b/{bucket}/o?upload_id={name}"
             self._answer(200, b"", {"location": where})
             return
         mark = re.search("boundary=(.*)", self.headers["content-type"])
