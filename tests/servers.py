@@ -50,7 +50,7 @@ class Server:
 @contextlib.contextmanager
 def seaweedfs(folder: Path) -> Iterator[Server]:
     """S3 as it should be: conditional writes, checksums and signatures are all checked."""
-    weed = _program("weed")
+    weed = program("weed")
     identity = {
         "name": "tests",
         "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
@@ -74,7 +74,7 @@ def seaweedfs(folder: Path) -> Iterator[Server]:
 @contextlib.contextmanager
 def rclone_s3(folder: Path) -> Iterator[Server]:
     """Fast, and without conditional writes."""
-    rclone = _program("rclone")
+    rclone = program("rclone")
     (folder / "store").mkdir()
     port = free_port()
     argv = [
@@ -163,7 +163,8 @@ def _aws(port: int) -> dict[str, str]:
     }
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """The path of a binary of the testbed; the test is skipped without it, or fails in CI."""
     beside = Path(sys.executable).with_name(name)
     found = str(beside) if beside.is_file() else shutil.which(name)
     return found or _missing(name)

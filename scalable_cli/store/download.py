@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import threading
 import uuid
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 # Half-written files carry this prefix; a local listing never shows them.
 _TEMPORARY = ".tmp-"
 _BLOCK = 1 << 20
+_PROCESS = uuid.uuid4().hex[:12]
+_NUMBERS = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Download:
         got = self.begin()
         large = got.entry.size > options.whole_bytes
         temporary = self._temporary(lasting=large and progress.lasting)
-        kept = False
+        kept = placed = False
         try:
             if large:
                 kept = progress.lasting
@@ -76,16 +79,17 @@ class Download:
             kept = False
             _verify(got.entry.digest, digest, self.shown)
             os.replace(temporary, self.path)
-            progress.finished = True
+            placed = progress.finished = True
         finally:
-            if not kept:
+            if not (kept or placed):
                 with contextlib.suppress(OSError):
                     os.unlink(temporary)
         return replace(got.entry, digest=digest)
 
     def _temporary(self, *, lasting: bool) -> str:
         """A name beside the target; the same one again when the transfer can be continued."""
-        mark = uuid.uuid4().hex
+        # Names that follow each other: ext4 creates them ten times as fast as random ones.
+        mark = f"{_PROCESS}-{os.getpid()}-{next(_NUMBERS)}"
         if lasting:
             mark = hashlib.sha256(f"{self.shown}\0{self._place}".encode()).hexdigest()[:32]
         return os.path.join(os.path.dirname(self._place), _TEMPORARY + mark)

@@ -105,7 +105,10 @@ class Transport:
 
     def _chunks(self, answer: Any, shown: str) -> Iterator[bytes]:
         with self._translated("read", shown):
-            yield from answer.stream(min_chunk_size=_CHUNK)
+            if answer.meta["size"] <= _CHUNK:
+                yield answer.bytes().to_bytes()
+            else:
+                yield from answer.stream(min_chunk_size=_CHUNK)
 
     @contextlib.contextmanager
     def _translated(self, verb: str, shown: str) -> Iterator[None]:
