@@ -37,6 +37,11 @@ class Host:
                 stream.reconfigure(errors="backslashreplace")
         return cls(user_environ(os.environ), Path.cwd(), sys.stdin, sys.stdout, sys.stderr)
 
+    @classmethod
+    def of_library(cls) -> Host:
+        """The world of a program that imports this package: as it is now, left as it is."""
+        return cls(user_environ(os.environ), Path.cwd(), sys.stdin, sys.stdout, sys.stderr)
+
     @property
     def interactive(self) -> bool:
         """Whether a question can be asked: both ends are a terminal and this is not CI."""

@@ -41,11 +41,14 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """When to end a child early, and whom to tell that it takes long."""
+    """When to end a child early, and whom to tell that it takes long.
+
+    `grace_s` lies between SIGTERM and SIGKILL; None means `GRACE_S`.
+    """
 
     timeout_s: float | None = None
     stop: threading.Event | None = None
-    grace_s: float = GRACE_S
+    grace_s: float | None = None
     on_long: Callable[[], None] | None = None
     guard: Guard | None = None
 
@@ -187,7 +190,7 @@ def _watch(pid: int, started: float, watch: Watch) -> tuple[bool, bool, int]:
             stopped = watch.stop is not None and watch.stop.is_set()
             if timed_out or stopped:
                 signal_group(pid, signal.SIGTERM)
-                kill_at = now + watch.grace_s
+                kill_at = now + (GRACE_S if watch.grace_s is None else watch.grace_s)
     return timed_out, stopped and not timed_out, seen
 
 

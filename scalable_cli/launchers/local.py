@@ -94,7 +94,9 @@ def open_client(options: LocalOptions, shape: Shape) -> Iterator[Any]:
             processes=options.processes,
             # Threads of this process need no socket; processes talk over loopback.
             host="127.0.0.1" if options.processes else None,
-            dashboard_address=None,
+            # None would mean port 8787 on every address.
+            dashboard_address="127.0.0.1:0",
+            worker_dashboard_address="127.0.0.1:0",
             memory_limit=0,
             resources={"cpus": float(shape.cpus), "memory": float(shape.memory_bytes)},
             silence_logs=logging.CRITICAL,
