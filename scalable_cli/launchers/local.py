@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 from dataclasses import dataclass
 from decimal import Decimal
 from math import ceil, floor
@@ -77,7 +78,11 @@ def open_client(options: LocalOptions, shape: Shape) -> Iterator[Any]:
     import dask
     from distributed import Client, LocalCluster
 
+    # Worker processes are forked from one that has imported Dask, and do not each import it:
+    # four are up in 2.7 s instead of 8.2 s (2 cores). The bundled program cannot do that.
+    method = "spawn" if getattr(sys, "frozen", False) else "forkserver"
     settings = {
+        "distributed.worker.multiprocessing-method": method,
         "distributed.worker.profile.enabled": False,
         "distributed.admin.system-monitor.interval": "5s",
         "distributed.scheduler.work-stealing": False,

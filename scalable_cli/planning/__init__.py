@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scalable_cli.planning.files import list_input
 from scalable_cli.planning.keys import inputs_digest, step_key
 from scalable_cli.planning.make import PlanRequest, make_plan
 from scalable_cli.planning.save import plan_document, read_plan
@@ -12,6 +13,7 @@ __all__ = [
     "CodeScan",
     "PlanRequest",
     "inputs_digest",
+    "list_input",
     "make_plan",
     "plan_document",
     "read_plan",

@@ -38,6 +38,17 @@ def digest_files(
     return found
 
 
+def list_input(manifest: Manifest, path: str) -> tuple[tuple[str, str], ...] | None:
+    """The files of an input that is a folder, each (path in the project, SHA-256); else None.
+
+    The digest of the input is that of this listing. Raises StorageError, OSError.
+    """
+    folder = Path(manifest.folder)
+    if not (folder / path).is_dir():
+        return None
+    return _listing(folder, path, DigestIndex(manifest, "input"))
+
+
 def dockerfile_path(component: Component) -> str | None:
     """The path of the file that the component's image is built from."""
     if component.build is None:
@@ -56,13 +67,17 @@ def _digest(folder: Path, path: str, index: DigestIndex) -> str:
         full = folder / path
         if not full.is_dir():
             return index.digest(path, full.stat())
-        files = sorted(_files_below(folder, path))
-        return digest_of([(name, index.digest(name, (folder / name).stat())) for name in files])
+        return digest_of(_listing(folder, path, index))
     except FileNotFoundError as error:
         hint = "create the file, or change the input in the manifest"
         raise StorageError(f'input file "{path}" is not there', hint=hint) from error
     except OSError as error:
         raise unreadable(path, error) from error
+
+
+def _listing(folder: Path, path: str, index: DigestIndex) -> tuple[tuple[str, str], ...]:
+    names = sorted(_files_below(folder, path))
+    return tuple((name, index.digest(name, (folder / name).stat())) for name in names)
 
 
 def _files_below(folder: Path, path: str) -> Iterator[str]:

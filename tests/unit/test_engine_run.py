@@ -314,3 +314,24 @@ def test_the_scratch_folder_is_gone_afterwards(project: EngineProject) -> None:
     project.write(PIPELINE, make__sh="echo g\n").run()
 
     assert list((project.folder / ".scalable" / "cache" / "scratch").iterdir()) == []
+
+
+def test_a_folder_of_the_project_is_an_input(project: EngineProject) -> None:
+    tasks = """\
+  use:
+    component: small
+    inputs:
+      data: data
+    code: []
+    command: cat {{ inputs.data }}/a {{ inputs.data }}/sub/b > {{ outputs.sum }}
+    outputs:
+      sum: sum
+"""
+    (project.folder / "data" / "sub").mkdir(parents=True)
+    (project.folder / "data" / "a").write_text("1\n")
+    (project.folder / "data" / "sub" / "b").write_text("2\n")
+    first = project.write(tasks).run()
+    (project.folder / "data" / "sub" / "b").write_text("3\n")
+
+    assert artifacts(first)["sum"] == "1\n2\n"
+    assert artifacts(project.run())["sum"] == "1\n3\n"
