@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-INTERRUPT_GRACE_S = 10.0
+INTERRUPT_GRACE_S = 5.0
 _POLL_S = 0.05
 _LAST_OUTPUT_S = 2.0
 
@@ -37,8 +37,9 @@ def run_shown(
     """Run `argv` to its end, its output going to `outlet`; its whole group ends with it.
 
     An exception that arrives meanwhile (Ctrl-C, SIGTERM) becomes the child's SIGINT, and
-    SIGKILL for its group after a grace time or another Ctrl-C; then it goes on up. The group
-    also ends when this process is killed. Raises OSError when the program cannot be started.
+    SIGKILL for its group after twice the grace time or another Ctrl-C; then it goes on up.
+    The group also ends when this process is killed. Raises OSError when the program cannot
+    be started.
     """
     started = time.monotonic()
     child = subprocess.Popen(
@@ -78,14 +79,24 @@ def _await(pid: int) -> tuple[int, float, int]:
         return _reap(pid)
     except BaseException:
         try:
-            os.kill(pid, signal.SIGINT)
-            until = time.monotonic() + INTERRUPT_GRACE_S
-            while time.monotonic() < until and not _has_ended(pid):
-                time.sleep(_POLL_S)
+            # Twice: Python drops a KeyboardInterrupt that arrives within a destructor.
+            if not _interrupt(pid):
+                _interrupt(pid)
         finally:
             signal_group(pid, signal.SIGKILL)
             _reap(pid)
         raise
+
+
+def _interrupt(pid: int) -> bool:
+    """Ask the child to end; whether it did within the grace time."""
+    os.kill(pid, signal.SIGINT)
+    until = time.monotonic() + INTERRUPT_GRACE_S
+    while time.monotonic() < until:
+        if _has_ended(pid):
+            return True
+        time.sleep(_POLL_S)
+    return False
 
 
 def _reap(pid: int) -> tuple[int, float, int]:
