@@ -38,7 +38,7 @@ def main(args: Arguments, host: Host) -> Exit:
     run = run_of(args, host)
     watcher = Watcher(args, host)
     try:
-        result = resume_run(run, host, watcher)
+        result = resume_run(run, host, watcher, host.err if args.flag("--json") else None)
     except KeyboardInterrupt:
         watcher.close()
         host.err.write(stopped_text(run, host))
