@@ -25,10 +25,6 @@ def main() -> int:
     if argv in (["--version"], ["version"]):
         print(f"scalable {__version__}")  # noqa: T201 - the fast path imports nothing
         return Exit.OK
-    if getattr(sys, "frozen", False):
-        from multiprocessing import freeze_support
-
-        freeze_support()
     from scalable_cli.host import Host
 
     return _guarded(argv, Host.current())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
+import tempfile
 from dataclasses import dataclass
 from decimal import Decimal
 from math import ceil, floor
@@ -74,15 +75,19 @@ def options_of(target: Target) -> LocalOptions:
 
 @contextlib.contextmanager
 def open_client(options: LocalOptions, shape: Shape) -> Iterator[Any]:
-    """A Dask client whose cluster ends with the block."""
+    """A Dask client whose cluster ends with the block and leaves no file."""
     import dask
     from distributed import Client, LocalCluster
 
     # Worker processes are forked from one that has imported Dask, and do not each import it:
     # four are up in 2.7 s instead of 8.2 s (2 cores). The bundled program cannot do that.
     method = "spawn" if getattr(sys, "frozen", False) else "forkserver"
+    # What goes wrong with workers is in the journal; Dask would print it over the screen.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
     settings = {
         "distributed.worker.multiprocessing-method": method,
+        # Dask would limit every step to one OpenMP thread.
+        "distributed.nanny.pre-spawn-environ": {},
         "distributed.worker.profile.enabled": False,
         "distributed.admin.system-monitor.interval": "5s",
         "distributed.scheduler.work-stealing": False,
@@ -93,6 +98,7 @@ def open_client(options: LocalOptions, shape: Shape) -> Iterator[Any]:
     }
     with (
         dask.config.set(settings),
+        tempfile.TemporaryDirectory(prefix="scalable-") as folder,
         LocalCluster(
             n_workers=shape.workers,
             threads_per_worker=shape.threads,
@@ -103,6 +109,7 @@ def open_client(options: LocalOptions, shape: Shape) -> Iterator[Any]:
             dashboard_address="127.0.0.1:0",
             worker_dashboard_address="127.0.0.1:0",
             memory_limit=0,
+            local_directory=folder,
             resources={"cpus": float(shape.cpus), "memory": float(shape.memory_bytes)},
             silence_logs=logging.CRITICAL,
         ) as cluster,
