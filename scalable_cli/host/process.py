@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import time
+import uuid
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -57,21 +58,33 @@ class Guard:
     """A small process that ends the children of this one should this one be killed.
 
     It learns of each child through a pipe; when the pipe closes (this process is gone,
-    however it went), it ends the process groups that are still on its list.
+    however it went), it ends the process groups that are still on its list, and every
+    process that carries `mark` in its environment: a child that was not announced yet, or
+    one that left its group.
     """
 
-    _SCRIPT = (
-        "trap '' INT TERM HUP; while read -r op pid; do case $op in "
-        '+) set -- "$@" "$pid";; '
-        '-) n=$#; while [ "$n" -gt 0 ]; do p=$1; shift; [ "$p" = "$pid" ] || set -- "$@" "$p"; '
-        "n=$((n-1)); done;; esac; done; "
-        'for p in "$@"; do kill -TERM -"$p"; done 2>/dev/null; [ $# -eq 0 ] || sleep 2; '
-        'for p in "$@"; do kill -KILL -"$p"; done 2>/dev/null'
-    )
+    _SCRIPT = """
+        trap '' INT TERM HUP
+        while read -r op pid; do case $op in
+            +) set -- "$@" "$pid" ;;
+            -) n=$#; while [ "$n" -gt 0 ]; do
+                   p=$1; shift; [ "$p" = "$pid" ] || set -- "$@" "$p"; n=$((n-1))
+               done ;;
+        esac; done
+        sleep 0.2
+        marked() { for e in /proc/[0-9]*/environ; do
+            grep -qs "$0" "$e" && { e=${e#/proc/}; echo "${e%/environ}"; }
+        done; }
+        end() { for p in "$@"; do kill -"$signal" -"$p"; done
+            for p in $(marked); do kill -"$signal" "$p"; done; }
+        [ $# -gt 0 ] || [ -n "$(marked)" ] || exit 0
+        signal=TERM; end "$@"; sleep 2; signal=KILL; end "$@"
+    """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
+        self.mark = f"SCALABLE_GUARD={uuid.uuid4().hex}"
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", self._SCRIPT],
+            ["/bin/sh", "-c", self._SCRIPT, self.mark],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -110,11 +123,15 @@ def run_child(
     Raises OSError when the program cannot be started.
     """
     started = time.monotonic()
+    environ = dict(environ)
+    if watch.guard is not None:
+        name, _, value = watch.guard.mark.partition("=")
+        environ[name] = value
     inherited = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     child = subprocess.Popen(
         list(argv),
         cwd=cwd,
-        env=dict(environ),
+        env=environ,
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
