@@ -167,7 +167,10 @@ def signal_group(pid: int, number: signal.Signals) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process with this number exists here."""
+    """Whether a process with this number runs here; one that ended unreaped does not."""
+    status = _status(pid)
+    if status:
+        return status[0] not in ("Z", "X")
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -179,11 +182,17 @@ def is_alive(pid: int) -> bool:
 
 def start_time(pid: int) -> str | None:
     """When the process started, in the kernel's clock ticks: tells a reused number apart."""
+    status = _status(pid)
+    return status[19] if status else None
+
+
+def _status(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat from the state on; none where it does not tell (proc(5))."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as stream:
-            return stream.read().rpartition(b")")[2].split()[19].decode()
-    except (OSError, IndexError):
-        return None
+            return stream.read().decode(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []
 
 
 def _watch(pid: int, started: float, watch: Watch) -> tuple[bool, bool, int]:
