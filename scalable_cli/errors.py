@@ -52,6 +52,8 @@ class ScalableError(Exception):
         super().__init__(text)
         self.text = text
         self.hint = hint
+        if hint is not None:
+            self.add_note(f"help: {hint}")  # what a Python program's traceback shows
 
 
 class UsageError(ScalableError):
@@ -69,6 +71,9 @@ class ManifestError(ScalableError):
         count = f"{len(problems)} problem{'' if len(problems) == 1 else 's'}"
         super().__init__(f"{count} in the manifest")
         self.problems = tuple(problems)
+        for problem in self.problems:
+            hint = f" (help: {problem.hint})" if problem.hint else ""
+            self.add_note(f"{problem.place}: {problem.severity.value}: {problem.text}{hint}")
 
 
 class SetupError(ScalableError):

@@ -13,30 +13,34 @@ from typing import TYPE_CHECKING
 from scalable_cli.engine.call import CALLER
 from scalable_cli.engine.steps import RunContext, StagedFile, StepSpec, TaskContext
 from scalable_cli.errors import SetupError, StorageError
-from scalable_cli.model.digest import digest_of_file
+from scalable_cli.model.digest import digest_of, digest_of_file
 from scalable_cli.model.plan import FileInput, InputRef, Plan, Step, StepInput
-from scalable_cli.planning import inputs_digest, render_command, step_key
+from scalable_cli.planning import inputs_digest, list_input, render_command, step_key
 from scalable_cli.store.cache import object_key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from scalable_cli.engine.rundir import RunDirectory
     from scalable_cli.model.artifact import ArtifactRef
     from scalable_cli.model.cache import StepRecord
     from scalable_cli.model.plan import PlannedTask
 
+INPUTS = "inputs.json"
+
 
 @dataclass
 class Composer:
     """Knows the outputs of the steps that ended, and makes the others' specifications.
 
-    `python` is the user's interpreter, needed for tasks that call a function.
+    `python` is the user's interpreter, needed for tasks that call a function; `folders` are
+    the listings that `store_inputs` made.
     """
 
     plan: Plan
     run: RunDirectory
     python: str | None = None
+    folders: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
     outputs: dict[int, tuple[ArtifactRef, ...]] = field(default_factory=dict)
     _digests: dict[int, str] = field(default_factory=dict)
 
@@ -104,9 +108,10 @@ class Composer:
     def _stage(self, ref: InputRef, staged: list[StagedFile]) -> list[str]:
         """The paths of an input in the working folder; what must be put there is added."""
         if isinstance(ref, FileInput):
-            path = f"inputs/{ref.name}/{ref.path}"
-            staged.append(StagedFile(path, object_key(ref.digest)))
-            return [path]
+            files = self.folders.get(ref.path, ((ref.path, ref.digest),))
+            root = f"inputs/{ref.name}"
+            staged.extend(StagedFile(f"{root}/{path}", object_key(d)) for path, d in files)
+            return [f"{root}/{ref.path.rstrip('/')}"]
         words = []
         for artifact in self._artifacts(ref):
             path = f"inputs/{ref.name}/{artifact.path}"
@@ -177,16 +182,39 @@ def context_of(plan: Plan, run: RunDirectory) -> RunContext:
 
 
 def store_inputs(plan: Plan, run: RunDirectory) -> None:
-    """Keep the project files that steps read; raises StorageError when one changed meanwhile."""
+    """Keep the project files that steps read; `inputs.json` lists those that are folders.
+
+    Raises StorageError when a file changed since the plan was made.
+    """
     wanted = {
         (ref.path, ref.digest)
         for step in plan.steps
         for ref in step.inputs
         if isinstance(ref, FileInput) and step.record is None
     }
+    folders = {}
     for path, digest in sorted(wanted):
-        if run.store.stat(object_key(digest)) is None:
-            _store_input(plan, run, path, digest)
+        files = list_input(plan.manifest, path)
+        if files is None:
+            files = ((path, digest),)
+        else:
+            if digest_of(files) != digest:
+                raise StorageError(f'"{path}" changed while it was planned', hint="run again")
+            folders[path] = files
+        for name, content in files:
+            if run.store.stat(object_key(content)) is None:
+                _store_input(plan, run, name, content)
+    run.write_json(INPUTS, folders)
+
+
+def read_folders(run: RunDirectory) -> Mapping[str, Sequence[tuple[str, str]]]:
+    """The listings that `store_inputs` made."""
+    listings = run.read_json(INPUTS)
+    return {
+        path: [(str(name), str(digest)) for name, digest in files]
+        for path, files in listings.items()
+        if isinstance(files, list)
+    }
 
 
 def _store_input(plan: Plan, run: RunDirectory, path: str, digest: str) -> None:

@@ -98,7 +98,7 @@ class Dispatcher:
         """Ask every running step to end."""
         STOP.set()
         if self._flights:
-            self.client.run(STOP.set, on_error="ignore")
+            self.client.run(_stop_here, on_error="ignore")
 
     def _end(self, index: int) -> None:
         name = self._flight_of.pop(index, None)
@@ -114,10 +114,10 @@ class Dispatcher:
 
     def _hear(self, event: tuple[float, Any]) -> None:
         _, message = event
-        if isinstance(message, dict) and "started" in message and "index" in message:
-            self.messages.put(
-                Started(message["index"]) if len(message) == 2 else decode(StepResult, message)
-            )
+        if isinstance(message, int):
+            self.messages.put(Started(message))
+        else:
+            self.messages.put(decode(StepResult, message[0]))
 
     def _on_done(self, name: str, future: Any) -> None:
         # The results travelled ahead of this on the same stream; only what they lack is lost.
@@ -138,7 +138,12 @@ def run_on_worker(store: Store, run: str, specs: tuple[StepSpec, ...]) -> None:
     worker = get_worker()
 
     def report(news: StepResult | int) -> None:
-        message = {"started": True, "index": news} if isinstance(news, int) else encode(news)
-        worker.log_event(run, message)
+        # In a list, because the scheduler adds keys of its own to an event that is a mapping.
+        worker.log_event(run, news if isinstance(news, int) else [encode(news)])
 
     run_batch(store, run, specs, report)
+
+
+def _stop_here() -> None:
+    """What a worker runs to end its steps: a function, because an event cannot travel."""
+    STOP.set()

@@ -5,56 +5,36 @@ from __future__ import annotations
 import contextlib
 import heapq
 import queue
-import random
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from scalable_cli.engine.dispatch import Dispatcher, Lost, Started
+from scalable_cli.engine.failures import Failures
+from scalable_cli.engine.ledger import usage_of
 from scalable_cli.engine.ready import Dependencies
 from scalable_cli.engine.steps import StepResult, log_name
+from scalable_cli.engine.supply import Supply
 from scalable_cli.engine.worker import STOP
-from scalable_cli.journal.events import Event, Kind
-from scalable_cli.journal.fold import Fold, decode_refs, encode_refs
-from scalable_cli.model.cache import PastStep, StepRecord, TaskHistory
+from scalable_cli.journal.events import Kind
+from scalable_cli.journal.fold import decode_refs
 from scalable_cli.model.plan import Why
 from scalable_cli.model.run import FailureKind, RunState, StepState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from scalable_cli.engine.compose import Composer
-    from scalable_cli.engine.rundir import RunDirectory
+    from scalable_cli.engine.ledger import Ledger
     from scalable_cli.engine.steps import StepSpec
-    from scalable_cli.journal.writer import JournalWriter
     from scalable_cli.launchers.local import Shape
     from scalable_cli.model.artifact import ArtifactRef
+    from scalable_cli.model.cache import StepRecord
     from scalable_cli.model.plan import Plan
-    from scalable_cli.store.cache import StepCache
 
-MAX_INFRASTRUCTURE_LOSSES = 5
-STATUS_EVERY_S = 2.0
 STOP_GRACE_S = 15.0
-# Steps shorter than this travel several at a time, and more of them are sent ahead.
-SHORT_S = 0.2
-MAX_BATCH = 16
 TICK_S = 0.5
-
-
-class Observer(Protocol):
-    """Sees each event as it happens, with the state it leads to."""
-
-    def on_event(self, event: Event, fold: Fold) -> None:
-        """Show it; must be quick."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a run ended."""
-
-    state: RunState
-    fold: Fold
 
 
 @dataclass
@@ -62,136 +42,83 @@ class Head:
     """Executes a plan on one machine's workers. Used once, by one thread."""
 
     plan: Plan
-    run: RunDirectory
-    cache: StepCache
-    journal: JournalWriter
+    ledger: Ledger
     composer: Composer
-    fold: Fold
     shape: Shape
     open_client: Callable[[], contextlib.AbstractContextManager[object]]
     keep_going: bool = False
-    observer: Observer | None = None
-    now: Callable[[], float] = time.time
+    _failures: Failures = field(default_factory=Failures)
     _fresh: deque[int] = field(default_factory=deque)
     _ready: deque[int] = field(default_factory=deque)
     _later: list[tuple[float, int]] = field(default_factory=list)
     _attempt: dict[int, int] = field(default_factory=dict)
-    _tries: dict[int, int] = field(default_factory=dict)
-    _losses: dict[int, int] = field(default_factory=dict)
-    _keys: dict[int, str] = field(default_factory=dict)
-    _inputs: dict[int, Mapping[str, str]] = field(default_factory=dict)
-    _mean_s: dict[int, float] = field(default_factory=dict)
-    _seconds: dict[int, float] = field(default_factory=dict)
     _closing: bool = False
-    _status_at: float = 0.0
 
-    def execute(self) -> Outcome:
+    def __post_init__(self) -> None:
+        self._supply = Supply(self.shape)
+        self._depend = Dependencies(self.plan.steps)
+
+    def execute(self) -> RunState:
         """Run to the end; KeyboardInterrupt and SystemExit end it cleanly and go on up."""
         STOP.clear()
-        self._depend = Dependencies(self.plan.steps)
         self._fresh.extend(self._depend.free())
         self._recall()
         self._look_up()
-        if self._ready or self._later:
+        if self._ready:
+            run = self.ledger.run
             with self.open_client() as client:
-                self._work(Dispatcher(client, self.run.store, self.run.id))
-        self._flush(force=True)
-        failed = self.fold.failures or any(
-            self._state(i) is not StepState.CACHED and self._state(i) is not StepState.DONE
-            for i in range(len(self.plan.steps))
-        )
-        return Outcome(RunState.FAILED if failed else RunState.DONE, self.fold)
-
-    def remember(self) -> None:
-        """Tell the next plan what each task was made of, so that it can say what changed."""
-        for number, task in enumerate(self.plan.tasks):
-            past = []
-            for index in task.steps:
-                if not self._has_ended(index):
-                    continue
-                step = self.plan.steps[index]
-                past.append(
-                    PastStep(
-                        tuple(value.text for value in step.values),
-                        self._keys.get(index) or step.key or "",
-                        tuple(sorted(self._inputs.get(index, {}).items())),
-                        self._seconds.get(index),
-                    )
-                )
-            if past:
-                self.cache.write_history(self._history(number, tuple(past)))
-
-    def _history(self, number: int, past: tuple[PastStep, ...]) -> TaskHistory:
-        task = self.plan.tasks[number]
-        code = tuple((file.path, file.digest) for file in task.code)
-        name, names = task.task.name, task.task.matrix_names
-        if len(past) < len(task.steps):
-            before = self.cache.history(name)
-            if before is not None and before.names == names:
-                known = {step.values for step in past}
-                past += tuple(step for step in before.steps if step.values not in known)
-        return TaskHistory(name, self.run.id, names, task.parts, code, past)
+                self._work(Dispatcher(client, run.store, run.id))
+        self.ledger.flush(force=True)
+        done = all(self.ledger.has_result(index) for index in range(len(self.plan.steps)))
+        return RunState.DONE if done else RunState.FAILED
 
     # What was known before
 
     def _recall(self) -> None:
-        """Take over what the journal says has ended, then what the plan found in the cache."""
+        """Take over from the journal what has ended well; what failed gets another chance."""
+        fold = self.ledger.fold
         for index, step in enumerate(self.plan.steps):
-            facts = self.fold.steps.get(step.id)
+            facts = fold.steps.get(step.id)
             if facts is None:
                 continue
             self._attempt[index] = facts.attempt
             if facts.state in (StepState.DONE, StepState.CACHED):
-                self._note_outputs(index, decode_refs(facts.outputs), facts.key)
-            elif facts.state in (StepState.FAILED, StepState.SKIPPED):
+                self._note_result(index, decode_refs(facts.outputs), facts.key)
+            else:
                 facts.state = StepState.WAITING
-        self.fold.failures.clear()
+        fold.failures.clear()
 
-    def _has_ended(self, index: int) -> bool:
-        return self._state(index) in (StepState.DONE, StepState.CACHED)
-
-    def _state(self, index: int) -> StepState:
-        facts = self.fold.steps.get(self.plan.steps[index].id)
-        return StepState.WAITING if facts is None else facts.state
-
-    def _note_outputs(self, index: int, outputs: tuple[ArtifactRef, ...], key: str) -> None:
+    def _note_result(self, index: int, outputs: tuple[ArtifactRef, ...], key: str) -> None:
         self.composer.outputs[index] = outputs
-        if key:
-            self._keys[index] = key
+        self.ledger.keys[index] = key
         self._fresh.extend(self._depend.end(index))
 
     def _look_up(self) -> None:
         """Use the results of earlier runs for freed steps that have one; the others must run."""
         while self._fresh:
             index = self._fresh.popleft()
-            if self._has_ended(index):
+            if self.ledger.has_result(index):
                 continue
             record = self._known_result(index)
             if record is None:
                 self._ready.append(index)
                 continue
             self.composer.reuse(record)
-            self._seconds[index] = record.seconds
-            self._record(
-                Kind.STEP_CACHED,
-                step=self.plan.steps[index].id,
-                key=record.key,
-                outputs=encode_refs(record.outputs),
-            )
-            self._note_outputs(index, record.outputs, record.key)
-        self._flush()
+            self.ledger.record_cached(index, record)
+            self._note_result(index, record.outputs, record.key)
+        self.ledger.flush()
 
     def _known_result(self, index: int) -> StepRecord | None:
-        step = self.plan.steps[index]
-        key, inputs = self.composer.key(index)
-        self._keys[index], self._inputs[index] = key, inputs
-        if step.record is not None and self.cache.present(step.record):
+        step, cache = self.plan.steps[index], self.ledger.cache
+        key, self.ledger.inputs[index] = self.composer.key(index)
+        self.ledger.keys[index] = key
+        if step.record is not None and cache.present(step.record):
             return step.record
         forced = step.reason is not None and step.reason.why is Why.FORCED
         if forced or not self.plan.task_of(step).task.cache:
             return None
-        record = self.cache.record(key)
-        return record if record is not None and self.cache.present(record) else None
+        record = cache.record(key)
+        return record if record is not None and cache.present(record) else None
 
     # The loop
 
@@ -202,7 +129,7 @@ class Head:
                 self._hear(dispatcher)
                 self._look_up()
                 self._submit(dispatcher)
-                self._flush()
+                self.ledger.flush()
                 if self._closing and not dispatcher.in_flight:
                     break
         except BaseException:
@@ -217,65 +144,36 @@ class Head:
         with contextlib.suppress(queue.Empty):
             message = dispatcher.messages.get(timeout=wait)
             while True:
-                self._take(dispatcher, message)
+                self._take(message)
+                dispatcher.settle(message)
                 message = dispatcher.messages.get_nowait()
         while self._later and self._later[0][0] <= time.monotonic():
             self._ready.append(heapq.heappop(self._later)[1])
 
-    def _take(self, dispatcher: Dispatcher, message: StepResult | Started | Lost) -> None:
+    def _take(self, message: StepResult | Started | Lost) -> None:
         if isinstance(message, Started):
-            step = self.plan.steps[message.index]
-            self._record(
-                Kind.STEP_STARTED, step=step.id, attempt=self._attempt.get(message.index, 1)
-            )
+            attempt = self._attempt.get(message.index, 1)
+            self.ledger.record(Kind.STEP_STARTED, message.index, attempt=attempt)
         elif isinstance(message, Lost):
             for spec in message.specs:
                 self._lose(spec, message.text)
         elif message.attempt == self._attempt.get(message.index):
             self._end(message)
-        dispatcher.settle(message)
 
     def _submit(self, dispatcher: Dispatcher) -> None:
-        """Keep the workers fed, and little more: what is sent ahead cannot be balanced."""
-        if self._closing:
-            return
-        put_back = []
-        while self._ready:
-            index = self._ready[0]
-            task = self.plan.steps[index].task
+        while self._ready and not self._closing:
+            task = self.plan.steps[self._ready[0]].task
             needs = self.shape.needs(self.plan.tasks[task].component)
-            mean = self._mean_s.get(task)
-            short = mean is not None and mean < SHORT_S
-            if not self._fits(dispatcher, needs, 2 if short else 1):
-                break
-            batch = self._next_batch(task, mean if short else None)
-            if not batch:
-                put_back.append(self._ready.popleft())
-                continue
-            dispatcher.submit(batch, needs)
-        self._ready.extendleft(reversed(put_back))
+            if not self._supply.fits(task, needs, dispatcher.used, dispatcher.in_flight):
+                return
+            dispatcher.submit(self._next_batch(task), needs)
 
-    def _fits(self, dispatcher: Dispatcher, needs: Mapping[str, float], ahead: int) -> bool:
-        shape = self.shape
-        if dispatcher.in_flight >= shape.slots * ahead:
-            return False
-        cpus = dispatcher.used["cpus"] + needs["cpus"]
-        memory = dispatcher.used["memory"] + needs["memory"]
-        workers = shape.workers * ahead
-        return cpus <= float(shape.cpus) * workers and memory <= shape.memory_bytes * workers
-
-    def _next_batch(self, task: int, mean_s: float | None) -> list[StepSpec]:
+    def _next_batch(self, task: int) -> list[StepSpec]:
         """The next ready steps of a task: several when they are short and many."""
-        size = 1
-        if mean_s is not None:
-            share = len(self._ready) // (4 * self.shape.slots)
-            size = max(1, min(MAX_BATCH, share, int(SHORT_S / max(mean_s, 1e-3))))
         batch: list[StepSpec] = []
-        while self._ready and len(batch) < size:
-            index = self._ready[0]
-            if self.plan.steps[index].task != task:
-                break
-            self._ready.popleft()
+        size = self._supply.batch_size(task, len(self._ready))
+        while self._ready and len(batch) < size and self.plan.steps[self._ready[0]].task == task:
+            index = self._ready.popleft()
             self._attempt[index] = self._attempt.get(index, 0) + 1
             batch.append(self.composer.spec(index, self._attempt[index]))
         return batch
@@ -284,90 +182,48 @@ class Head:
 
     def _end(self, result: StepResult) -> None:
         index = result.index
-        step = self.plan.steps[index]
-        usage: dict[str, object] = {
-            "attempt": result.attempt,
-            "started": result.started,
-            "seconds": result.seconds,
-            "cpu": result.cpu_seconds,
-            "peak": result.peak_memory_bytes,
-            "worker": result.worker,
-        }
         if result.text is None:
-            key = self._keys[index]
-            self._record(
-                Kind.STEP_DONE,
-                step=step.id,
-                key=key,
-                **usage,
-                outputs=encode_refs(result.outputs),
-            )
-            mean = self._mean_s.get(step.task, result.seconds)
-            self._seconds[index] = result.seconds
-            self._mean_s[step.task] = 0.8 * mean + 0.2 * result.seconds
-            if self.plan.task_of(step).task.cache:
-                self.cache.write(
-                    StepRecord(
-                        key,
-                        step.id,
-                        self.run.id,
-                        result.outputs,
-                        result.seconds,
-                        result.cpu_seconds,
-                        result.peak_memory_bytes,
-                    )
-                )
-            self._note_outputs(index, result.outputs, key)
-            return
-        if result.stopped:
-            return
-        kind = FailureKind.PERMANENT if result.permanent else FailureKind.STEP
-        self._tries[index] = self._tries.get(index, 0) + 1
-        usage |= {
-            "text": result.text,
-            "exit": result.exit_code,
-            "class": kind.value,
-            "log": log_name(step.id, result.attempt),
-        }
-        retry = self.plan.task_of(step).task.retry
-        if kind is FailureKind.STEP and self._tries[index] <= retry.retries:
-            wait = retry.backoff_s * 2 ** (self._tries[index] - 1) * random.uniform(0.75, 1.25)  # noqa: S311
-            self._retry(index, usage, wait)
-        else:
-            self._fail(index, usage)
+            self.ledger.record_done(index, result)
+            self._supply.learn(self.plan.steps[index].task, result.seconds)
+            self._note_result(index, result.outputs, self.ledger.keys[index])
+        elif not result.stopped:
+            kind = FailureKind.PERMANENT if result.permanent else FailureKind.STEP
+            usage = {**usage_of(result), "exit": result.exit_code}
+            self._judge(index, kind, result.text, usage)
 
     def _lose(self, spec: StepSpec, text: str) -> None:
-        """A worker went away with a step: not the step's fault, so not counted against it."""
-        self._losses[spec.index] = self._losses.get(spec.index, 0) + 1
-        usage: dict[str, object] = {
-            "attempt": spec.attempt,
-            "text": text,
-            "exit": None,
-            "class": FailureKind.INFRASTRUCTURE.value,
-            "log": log_name(spec.id, spec.attempt),
-        }
-        if self._losses[spec.index] <= MAX_INFRASTRUCTURE_LOSSES:
-            self._retry(spec.index, usage, 0.0)
-        else:
-            self._fail(spec.index, usage)
+        """A worker went away with a step."""
+        usage = {"attempt": spec.attempt, "exit": None}
+        self._judge(spec.index, FailureKind.INFRASTRUCTURE, text, usage)
 
-    def _retry(self, index: int, usage: Mapping[str, object], wait: float) -> None:
-        self._record(
-            Kind.STEP_RETRIED, step=self.plan.steps[index].id, **usage, wait=round(wait, 3)
-        )
-        heapq.heappush(self._later, (time.monotonic() + wait, index))
-
-    def _fail(self, index: int, usage: Mapping[str, object]) -> None:
+    def _judge(self, index: int, kind: FailureKind, text: str, usage: Mapping[str, object]) -> None:
         step = self.plan.steps[index]
-        self._record(Kind.STEP_FAILED, step=step.id, **usage)
+        values = {
+            **usage,
+            "text": text,
+            "class": kind.value,
+            "log": log_name(step.id, self._attempt[index]),
+        }
+        verdict = self._failures.judge(index, kind, self.plan.task_of(step).task.retry)
+        if verdict.again:
+            wait = round(verdict.wait_s, 3)
+            self.ledger.record(Kind.STEP_RETRIED, index, **values, wait=wait)
+            heapq.heappush(self._later, (time.monotonic() + verdict.wait_s, index))
+        else:
+            self.ledger.record(Kind.STEP_FAILED, index, **values)
+            self._give_up(index)
+
+    def _give_up(self, index: int) -> None:
+        """Start nothing more, or, when told to keep going, nothing that needs this step."""
         if not self.keep_going:
             self._closing = True
             self._ready.clear()
             self._later.clear()
             return
+        because = self.plan.steps[index].id
         for behind in self._depend.behind(index):
-            if self._state(behind) is StepState.WAITING:
-                self._record(Kind.STEP_SKIPPED, step=self.plan.steps[behind].id, because=step.id)
+            if self.ledger.state(behind) is StepState.WAITING:
+                self.ledger.record(Kind.STEP_SKIPPED, behind, because=because)
 
     def _stop(self, dispatcher: Dispatcher) -> None:
         """End running steps and keep what still arrives, for a short while."""
@@ -376,40 +232,4 @@ class Head:
         until = time.monotonic() + STOP_GRACE_S
         while dispatcher.in_flight and time.monotonic() < until:
             self._hear(dispatcher)
-        self._flush(force=True)
-
-    # Writing down
-
-    def _record(self, kind: Kind, **values: object) -> None:
-        event = self.journal.add(kind, **values)
-        self.fold.take(event)
-        if self.observer is not None:
-            self.observer.on_event(event, self.fold)
-
-    def _flush(self, *, force: bool = False) -> None:
-        self.journal.flush(final=force)
-        if force or time.monotonic() - self._status_at >= STATUS_EVERY_S:
-            self._status_at = time.monotonic()
-            self.run.write_json("status.json", status_of(self.fold, self.now()))
-
-
-def status_of(fold: Fold, now: float) -> dict[str, object]:
-    """The snapshot that `status.json` holds."""
-    tasks: Sequence[object] = [
-        {
-            "task": t.task,
-            "steps": t.steps,
-            "running": t.running,
-            "done": t.done,
-            "cached": t.cached,
-            "failed": t.failed,
-            "skipped": t.skipped,
-        }
-        for t in fold.progress()
-    ]
-    return {
-        "schema": "scalable.status/1",
-        "at": round(now, 3),
-        "state": fold.state.value,
-        "tasks": tasks,
-    }
+        self.ledger.flush(force=True)

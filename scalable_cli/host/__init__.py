@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # What PyInstaller's bootloader adds for its own sake (facts measured: a step's `env`).
 _BUNDLE_PREFIXES = ("_PYI_", "_MEIPASS")
+# What Dask's nanny sets for the worker that it starts.
+_NANNY, _NANNY_HASH_SEED = "__DASK_PARENT_PID", "6640"
 _RESTORED = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LIBPATH")
 
 
@@ -37,6 +39,11 @@ class Host:
                 stream.reconfigure(errors="backslashreplace")
         return cls(user_environ(os.environ), Path.cwd(), sys.stdin, sys.stdout, sys.stderr)
 
+    @classmethod
+    def of_library(cls) -> Host:
+        """The world of a program that imports this package: as it is now, left as it is."""
+        return cls(user_environ(os.environ), Path.cwd(), sys.stdin, sys.stdout, sys.stderr)
+
     @property
     def interactive(self) -> bool:
         """Whether a question can be asked: both ends are a terminal and this is not CI."""
@@ -44,8 +51,10 @@ class Host:
 
 
 def user_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    """The caller's environment without what the single-file bundle put into it."""
+    """The caller's environment without what the bundle, Dask's nanny or Python put into it."""
     clean = {k: v for k, v in environ.items() if not k.startswith(_BUNDLE_PREFIXES)}
+    if clean.pop(_NANNY, None) is not None and clean.get("PYTHONHASHSEED") == _NANNY_HASH_SEED:
+        del clean["PYTHONHASHSEED"]
     for name in _RESTORED:
         original = clean.pop(f"{name}_ORIG", None)
         if original is not None:
@@ -57,7 +66,19 @@ def user_environ(environ: Mapping[str, str]) -> dict[str, str]:
 
 @cache
 def _own_environ() -> dict[str, str]:
-    return user_environ(os.environ)
+    clean = user_environ(os.environ)
+    # Python sets it for itself where no locale is set (PEP 538).
+    if clean.get("LC_CTYPE") == "C.UTF-8" and "\0LC_CTYPE=" not in f"\0{_first_environ()}":
+        del clean["LC_CTYPE"]
+    return clean
+
+
+def _first_environ() -> str:
+    """The environment that this process was started with; LC_CTYPE where that cannot be told."""
+    try:
+        return Path("/proc/self/environ").read_bytes().decode(errors="replace")
+    except OSError:
+        return "LC_CTYPE="
 
 
 def own_environ() -> dict[str, str]:

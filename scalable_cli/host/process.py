@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import time
+import uuid
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -41,11 +42,14 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """When to end a child early, and whom to tell that it takes long."""
+    """When to end a child early, and whom to tell that it takes long.
+
+    `grace_s` lies between SIGTERM and SIGKILL; None means `GRACE_S`.
+    """
 
     timeout_s: float | None = None
     stop: threading.Event | None = None
-    grace_s: float = GRACE_S
+    grace_s: float | None = None
     on_long: Callable[[], None] | None = None
     guard: Guard | None = None
 
@@ -54,21 +58,33 @@ class Guard:
     """A small process that ends the children of this one should this one be killed.
 
     It learns of each child through a pipe; when the pipe closes (this process is gone,
-    however it went), it ends the process groups that are still on its list.
+    however it went), it ends the process groups that are still on its list, and every
+    process that carries `mark` in its environment: a child that was not announced yet, or
+    one that left its group.
     """
 
-    _SCRIPT = (
-        "trap '' INT TERM HUP; while read -r op pid; do case $op in "
-        '+) set -- "$@" "$pid";; '
-        '-) n=$#; while [ "$n" -gt 0 ]; do p=$1; shift; [ "$p" = "$pid" ] || set -- "$@" "$p"; '
-        "n=$((n-1)); done;; esac; done; "
-        'for p in "$@"; do kill -TERM -"$p"; done 2>/dev/null; [ $# -eq 0 ] || sleep 2; '
-        'for p in "$@"; do kill -KILL -"$p"; done 2>/dev/null'
-    )
+    _SCRIPT = """
+        trap '' INT TERM HUP
+        while read -r op pid; do case $op in
+            +) set -- "$@" "$pid" ;;
+            -) n=$#; while [ "$n" -gt 0 ]; do
+                   p=$1; shift; [ "$p" = "$pid" ] || set -- "$@" "$p"; n=$((n-1))
+               done ;;
+        esac; done
+        sleep 0.2
+        marked() { for e in /proc/[0-9]*/environ; do
+            grep -qs "$0" "$e" && { e=${e#/proc/}; echo "${e%/environ}"; }
+        done; }
+        end() { for p in "$@"; do kill -"$signal" -"$p"; done
+            for p in $(marked); do kill -"$signal" "$p"; done; }
+        [ $# -gt 0 ] || [ -n "$(marked)" ] || exit 0
+        signal=TERM; end "$@"; sleep 2; signal=KILL; end "$@"
+    """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
+        self.mark = f"SCALABLE_GUARD={uuid.uuid4().hex}"
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", self._SCRIPT],
+            ["/bin/sh", "-c", self._SCRIPT, self.mark],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -107,11 +123,15 @@ def run_child(
     Raises OSError when the program cannot be started.
     """
     started = time.monotonic()
+    environ = dict(environ)
+    if watch.guard is not None:
+        name, _, value = watch.guard.mark.partition("=")
+        environ[name] = value
     inherited = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     child = subprocess.Popen(
         list(argv),
         cwd=cwd,
-        env=dict(environ),
+        env=environ,
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
@@ -147,7 +167,10 @@ def signal_group(pid: int, number: signal.Signals) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process with this number exists here."""
+    """Whether a process with this number runs here; one that ended unreaped does not."""
+    status = _status(pid)
+    if status:
+        return status[0] not in ("Z", "X")
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -159,11 +182,17 @@ def is_alive(pid: int) -> bool:
 
 def start_time(pid: int) -> str | None:
     """When the process started, in the kernel's clock ticks: tells a reused number apart."""
+    status = _status(pid)
+    return status[19] if status else None
+
+
+def _status(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat from the state on; none where it does not tell (proc(5))."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as stream:
-            return stream.read().rpartition(b")")[2].split()[19].decode()
-    except (OSError, IndexError):
-        return None
+            return stream.read().decode(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []
 
 
 def _watch(pid: int, started: float, watch: Watch) -> tuple[bool, bool, int]:
@@ -187,7 +216,7 @@ def _watch(pid: int, started: float, watch: Watch) -> tuple[bool, bool, int]:
             stopped = watch.stop is not None and watch.stop.is_set()
             if timed_out or stopped:
                 signal_group(pid, signal.SIGTERM)
-                kill_at = now + watch.grace_s
+                kill_at = now + (GRACE_S if watch.grace_s is None else watch.grace_s)
     return timed_out, stopped and not timed_out, seen
 
 

@@ -60,6 +60,8 @@ class Fold:
         self.failures: dict[str, Failure] = {}
         self.artifacts: dict[str, ArtifactEvent] = {}
         self.busy_s = 0.0
+        self._declared: dict[str, int] = {}
+        self._added: set[str] = set()
 
     def declare(self, task: str, component: str, steps: int) -> None:
         """Say how many steps a task has."""
@@ -71,6 +73,8 @@ class Fold:
             case Kind.RUN_STARTED:
                 self.state, self.reason, self.ended = RunState.RUNNING, None, None
                 self.head = event.text("head") or None
+                if not event.values.get("continued"):
+                    self._forget_workflow()
                 for facts in self.steps.values():
                     if facts.state is StepState.RUNNING:
                         facts.state = StepState.WAITING
@@ -80,9 +84,7 @@ class Fold:
                 self.cost = event.text("cost") or None
                 self.ended = event.at
             case Kind.TASK_DECLARED:
-                known = self.tasks.get(event.text("task"))
-                steps = int(event.number("steps")) + (known.steps if known else 0)
-                self.declare(event.text("task"), event.text("component"), steps)
+                self._declare_more(event)
             case Kind.ARTIFACT:
                 path = event.text("path")
                 self.artifacts[path] = ArtifactEvent(
@@ -117,6 +119,30 @@ class Fold:
             )
             for name, task in self.tasks.items()
         )
+
+    def workflow_steps(self) -> dict[str, int]:
+        """How many steps the workflow has announced, by task."""
+        return dict(self._declared)
+
+    def _declare_more(self, event: Event) -> None:
+        task, steps = event.text("task"), int(event.number("steps"))
+        self._declared[task] = self._declared.get(task, 0) + steps
+        if task not in self.tasks:
+            self._added.add(task)
+            self.declare(task, event.text("component"), 0)
+        self.tasks[task].steps += steps
+
+    def _forget_workflow(self) -> None:
+        """A workflow starts from its beginning and announces its steps anew."""
+        for task, steps in self._declared.items():
+            self.tasks[task].steps -= steps
+        for step in [step for step in self.steps if task_of(step) in self._declared]:
+            del self.steps[step]
+            self.failures.pop(step, None)
+        for task in self._added:
+            del self.tasks[task]
+        self._declared.clear()
+        self._added.clear()
 
     def _take_step(self, event: Event) -> None:
         step = event.text("step")
@@ -166,9 +192,14 @@ class Fold:
         task.longest_s = max(task.longest_s, seconds)
 
 
-def read_events(store: Store, run: str) -> Iterator[Event]:
-    """Every event of a run in order; a torn last line (a head killed while writing) is dropped."""
+def read_events(store: Store, run: str, after: str = "") -> Iterator[Event]:
+    """Every event of a run in order, or of the segments behind the one with the key `after`.
+
+    A torn last line (a head killed while writing) is dropped.
+    """
     for entry in store.scan(f"{run}/journal/"):
+        if entry.key <= after:
+            continue
         for line in store.read(entry.key).splitlines():
             event = parse_line(line)
             if event is not None:

@@ -72,6 +72,12 @@ class JournalWriter:
         if self._file is not None:
             self._file.close()
 
+    def reopen(self) -> None:
+        """Go on after `close`, behind the segments that others have written since."""
+        self._number = 1 + sum(1 for _ in self._store.scan(f"{self._run}/journal/"))
+        self._written = 0
+        self._open()
+
     def _next(self) -> None:
         self._number += 1
         self._written = 0

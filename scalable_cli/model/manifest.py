@@ -333,8 +333,8 @@ class Manifest:
 
     def component(self, name: str) -> Component:
         """The component called `name`; raises KeyError."""
-        return next(c for c in self.components if c.name == name)
+        return {component.name: component for component in self.components}[name]
 
     def task(self, name: str) -> Task:
         """The task called `name`; raises KeyError."""
-        return next(t for t in self.tasks if t.name == name)
+        return {task.name: task for task in self.tasks}[name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -62,10 +62,15 @@ def fit_autopilot(vcpus: Decimal, memory_mib: int) -> tuple[Decimal, int] | None
     outside the ratio is raised (cloud.google.com/kubernetes-engine autopilot-resource-requests).
     """
     quarter = Decimal("0.25")
-    cpu = max(quarter, -(-vcpus // quarter) * quarter)
+    cpu = max(quarter, _up(vcpus, quarter))
     memory = max(512, memory_mib)
     most = Decimal("6.5") * 1024
     if memory > cpu * most:
-        cpu = -(-(Decimal(memory) / most) // quarter) * quarter
+        cpu = _up(Decimal(memory) / most, quarter)
     memory = max(memory, int(cpu * 1024))
     return (cpu, memory) if cpu <= 30 and memory <= 110 * 1024 else None
+
+
+def _up(number: Decimal, step: Decimal) -> Decimal:
+    """The multiple of `step` at or above; `//` on Decimals rounds towards zero."""
+    return (number / step).to_integral_value(ROUND_CEILING) * step

@@ -2,7 +2,28 @@
 
 from __future__ import annotations
 
-from scalable_cli.session.open import Session, open_session
-from scalable_cli.session.running import RunRequest, RunResult, resume_run, run_plan
+from typing import TYPE_CHECKING
 
-__all__ = ["RunRequest", "RunResult", "Session", "open_session", "resume_run", "run_plan"]
+from scalable_cli.session.open import Session, open_session, open_source
+
+if TYPE_CHECKING:
+    from scalable_cli.session.running import RunRequest, RunResult, resume_run, run_plan
+
+__all__ = [
+    "RunRequest",
+    "RunResult",
+    "Session",
+    "open_session",
+    "open_source",
+    "resume_run",
+    "run_plan",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import what runs a plan when it is asked for: planning does without the engine."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from scalable_cli.session import running
+
+    return getattr(running, name)

@@ -124,12 +124,17 @@ def open_session(
 
     Raises ManifestError with every problem, UsageError for an unknown target or overlay.
     """
+    source = open_source(path, host, env_file=env_file)
+    return Session(host, source, source.resolve(target, overlay=overlay), overlay)
+
+
+def open_source(path: str | None, host: Host, *, env_file: str | None = None) -> ManifestSource:
+    """Read the manifest without resolving it for a target. Raises ManifestError, UsageError."""
     from scalable_cli.manifest import open_manifest
 
     name = path or host.environ.get("SCALABLE_MANIFEST") or DEFAULT_MANIFEST
     environ = {**_read_env_file(env_file, host.cwd), **host.environ}
-    source = open_manifest(host.cwd / name, environ, shown_as=name)
-    return Session(host, source, source.resolve(target, overlay=overlay), overlay)
+    return open_manifest(host.cwd / name, environ, shown_as=name)
 
 
 def _read_env_file(name: str | None, cwd: Path) -> dict[str, str]:

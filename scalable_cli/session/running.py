@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from scalable_cli import __version__, wiring
 from scalable_cli.engine.code import store_code
-from scalable_cli.engine.compose import Composer, context_of, store_inputs
-from scalable_cli.engine.head import Head, Observer, Outcome
+from scalable_cli.engine.compose import Composer, context_of, read_folders, store_inputs
+from scalable_cli.engine.head import Head
 from scalable_cli.engine.lease import Lease
+from scalable_cli.engine.ledger import Ledger, Observer
 from scalable_cli.engine.rundir import RunDirectory, RunFacts, create_run, load_plan
 from scalable_cli.engine.worker import CONTEXT
 from scalable_cli.errors import RefusedError
@@ -22,10 +23,12 @@ from scalable_cli.journal.events import Kind
 from scalable_cli.journal.fold import read_events
 from scalable_cli.journal.writer import JournalWriter
 from scalable_cli.model.codec import encode
+from scalable_cli.model.manifest import Provider
 from scalable_cli.model.run import Run, RunState
 from scalable_cli.report import new_fold
 from scalable_cli.report.fold import describe
-from scalable_cli.session.python import find_python
+from scalable_cli.session.following import WorkflowFile, follow
+from scalable_cli.session.python import find_python, require_scalable
 from scalable_cli.store.cache import StepCache
 
 if TYPE_CHECKING:
@@ -39,11 +42,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """How a plan is to be run."""
+    """How a plan is to be run.
+
+    `workflow` is a Python file, relative to the manifest's folder, to run in place of the
+    project's; its stdout goes to `out`, None being the host's.
+    """
 
     argv: tuple[str, ...] = ()
     keep_going: bool = False
     python: str | None = None
+    workflow: str | None = None
+    out: TextIO | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,8 @@ def run_plan(
     manifest, host = session.manifest, session.host
     wiring.require_launcher(manifest.target)
     store = wiring.storage_of(manifest)
+    plan = replace(plan, workflow=request.workflow or plan.workflow)
+    _check_workflow(plan)
     python = _python_for(plan, request, host)
     facts = RunFacts(
         __version__,
@@ -85,16 +96,24 @@ def run_plan(
     if plan.code:
         store_code(store, run.id, plan.code_digest, plan.code, Path(manifest.folder))
     store_inputs(plan, run)
-    return _execute(run, plan, host, observe)
+    return _execute(run, plan, host, observe, request.out)
 
 
 def resume_run(
-    run: RunDirectory, host: Host, observe: Callable[[RunDirectory], Observer] | None = None
+    run: RunDirectory,
+    host: Host,
+    observe: Callable[[RunDirectory], Observer] | None = None,
+    out: TextIO | None = None,
 ) -> RunResult:
-    """Go on with a run that failed, was stopped or lost its head, from its directory alone."""
+    """Go on with a run that failed, was stopped or lost its head, from its directory alone.
+
+    A workflow file is run again from its beginning; `out` as in `RunRequest`.
+    """
     plan = load_plan(run)
+    workflow = run.read_json("run.json").get("workflow")
+    plan = replace(plan, workflow=str(workflow) if workflow else None)
     wiring.require_launcher(plan.manifest.target)
-    return _execute(run, plan, host, observe)
+    return _execute(run, plan, host, observe, out)
 
 
 def _execute(
@@ -102,6 +121,7 @@ def _execute(
     plan: Plan,
     host: Host,
     observe: Callable[[RunDirectory], Observer] | None,
+    out: TextIO | None,
 ) -> RunResult:
     facts = run.read_json("run.json")
     fold = new_fold(facts)
@@ -111,29 +131,33 @@ def _execute(
         if fold.state is RunState.DONE:
             raise RefusedError(f"{run.id} is done", hint=f"scalable report {run.id}")
         journal = JournalWriter(run.store, run.id, host.now)
-        head = _head(run, plan, journal, facts)
-        head.fold = fold
-        head.observer = observe(run) if observe else None
-        fold.take(journal.add(Kind.RUN_STARTED, head=socket.gethostname(), pid=os.getpid()))
-        journal.flush()
-        outcome = Outcome(RunState.STOPPED, fold)
-        reason: str | None = None
+        observer = observe(run) if observe else None
+        ledger = Ledger(plan, run, StepCache(run.store), journal, fold, observer, host.now)
+        ledger.record(Kind.RUN_STARTED, head=socket.gethostname(), pid=os.getpid())
+        ledger.flush()
+        state, reason = RunState.STOPPED, None
         try:
-            outcome = head.execute()
+            steps = _head(plan, ledger, facts).execute()
+            if plan.workflow and steps is RunState.DONE:
+                if observer is not None:
+                    observer.on_output()
+                file = _workflow_file(run, plan, str(facts["python"]), host, out)
+                steps = follow(file, journal, fold)
+            state = steps
         except KeyboardInterrupt:
             reason = "interrupted"
             raise
         finally:
-            cost = "0" if plan.manifest.target.provider.value == "local" else None
-            ended = journal.add(Kind.RUN_ENDED, state=outcome.state.value, reason=reason, cost=cost)
-            fold.take(ended)
+            cost = "0" if plan.manifest.target.provider is Provider.LOCAL else None
+            ledger.record(Kind.RUN_ENDED, state=state.value, reason=reason, cost=cost)
+            ledger.flush(force=True)
             journal.close()
-            head.remember()
+            ledger.remember()
             shutil.rmtree(context_of(plan, run).scratch, ignore_errors=True)
     return RunResult(describe(run, facts, fold, host.now()), run)
 
 
-def _head(run: RunDirectory, plan: Plan, journal: JournalWriter, facts: dict[str, object]) -> Head:
+def _head(plan: Plan, ledger: Ledger, facts: dict[str, object]) -> Head:
     from scalable_cli.launchers.local import open_client, options_of, shape
 
     options = options_of(plan.manifest.target)
@@ -142,18 +166,39 @@ def _head(run: RunDirectory, plan: Plan, journal: JournalWriter, facts: dict[str
     python = facts.get("python")
     return Head(
         plan,
-        run,
-        StepCache(run.store),
-        journal,
-        Composer(plan, run, str(python) if python else None),
-        new_fold(facts),
+        ledger,
+        Composer(plan, ledger.run, str(python) if python else None, read_folders(ledger.run)),
         local,
         lambda: open_client(options, local),
         keep_going=facts.get("keep_going") is True,
     )
 
 
+def _workflow_file(
+    run: RunDirectory, plan: Plan, python: str, host: Host, out: TextIO | None
+) -> WorkflowFile:
+    folder = Path(plan.manifest.folder)
+    path = Path(os.path.normpath(folder / (plan.workflow or "")))
+    return WorkflowFile(run, path, folder, python, host, out or host.out)
+
+
+def _check_workflow(plan: Plan) -> None:
+    """Raise RefusedError when the workflow is needed and is not there."""
+    waiting = [planned.task.name for planned in plan.tasks if planned.task.runs_in_workflow]
+    if plan.workflow is None and waiting:
+        raise RefusedError(
+            f'task "{waiting[0]}" has no command, and the project has no workflow',
+            hint="give it a command, or write workflow.py beside the manifest",
+        )
+    if plan.workflow and not Path(plan.manifest.folder, plan.workflow).is_file():
+        raise RefusedError(f'there is no workflow "{plan.workflow}"')
+
+
 def _python_for(plan: Plan, request: RunRequest, host: Host) -> str | None:
     """The user's Python, when something in the plan needs one."""
-    needed = plan.workflow or any(planned.task.python for planned in plan.tasks)
-    return find_python(request.python, host) if needed else None
+    if not plan.workflow and not any(planned.task.python for planned in plan.tasks):
+        return None
+    python = find_python(request.python, host)
+    if plan.workflow:
+        require_scalable(python, host)
+    return python

@@ -1,0 +1,46 @@
+"""What follows from a failure: another try or the end of the step."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from scalable_cli.model.run import FailureKind
+
+if TYPE_CHECKING:
+    from scalable_cli.model.manifest import Retry
+
+MAX_LOSSES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a step is tried again, and after how many seconds."""
+
+    again: bool
+    wait_s: float = 0.0
+
+
+@dataclass
+class Failures:
+    """Counts each step's failures by kind.
+
+    A step's own count against its `retries`; a lost worker does not, but `MAX_LOSSES` of
+    them end the step, since it may be what kills the workers; permanent ones end it at once.
+    """
+
+    spread: random.Random = field(default_factory=random.Random)
+    _tries: dict[int, int] = field(default_factory=dict)
+    _losses: dict[int, int] = field(default_factory=dict)
+
+    def judge(self, index: int, kind: FailureKind, retry: Retry) -> Verdict:
+        """Count a failure and decide; pauses double and vary by a quarter."""
+        if kind is FailureKind.PERMANENT:
+            return Verdict(again=False)
+        if kind is FailureKind.INFRASTRUCTURE:
+            self._losses[index] = self._losses.get(index, 0) + 1
+            return Verdict(again=self._losses[index] <= MAX_LOSSES)
+        tries = self._tries[index] = self._tries.get(index, 0) + 1
+        wait = retry.backoff_s * 2 ** (tries - 1) * self.spread.uniform(0.75, 1.25)
+        return Verdict(tries <= retry.retries, wait)
