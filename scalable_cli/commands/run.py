@@ -131,8 +131,8 @@ def _run(session: Session, view: PlanView, command: list[str], args: Arguments, 
     named = (args.text("FILE") or "").endswith(".py")
     request = RunRequest(
         tuple(command),
-        args.flag("--keep-going"),
-        args.text("--python"),
+        keep_going=args.flag("--keep-going"),
+        python=args.text("--python"),
         workflow=session.manifest.project.workflow if named else None,
         out=host.err if args.flag("--json") else None,
     )

@@ -50,8 +50,8 @@ class Composer:
         inputs = {ref.name: self._digest(ref) for ref in step.inputs}
         return step.key or step_key(self.plan.task_of(step), step, inputs), inputs
 
-    def spec(self, index: int, attempt: int) -> StepSpec:
-        """What a worker needs for one attempt of a step."""
+    def spec(self, index: int, attempt: int, memory_bytes: int) -> StepSpec:
+        """What a worker needs for one attempt of a step, which may take so much memory."""
         step = self.plan.steps[index]
         planned = self.plan.task_of(step)
         staged: list[StagedFile] = []
@@ -78,6 +78,7 @@ class Composer:
             tuple(staged),
             tuple((path, tuple(words[name])) for name, path in lists.items()),
             tuple(outputs.items()),
+            memory_bytes,
             call,
         )
 
@@ -167,7 +168,8 @@ def context_of(plan: Plan, run: RunDirectory) -> RunContext:
                 (*planned.component.env, *planned.task.env),
                 planned.task.timeout_s,
                 str(planned.component.cpus),
-                planned.component.memory_bytes,
+                planned.component.memory_limited,
+                planned.task.checkpoint,
                 None if own == everything else own,
             )
         )

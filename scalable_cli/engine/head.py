@@ -8,11 +8,14 @@ import queue
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from scalable_cli.engine.control import LOOK_EVERY_S, stop_request
 from scalable_cli.engine.dispatch import Dispatcher, Lost, Started
 from scalable_cli.engine.failures import Failures
 from scalable_cli.engine.ledger import usage_of
+from scalable_cli.engine.limits import Guard, Halt, Limits, Mode, Spent
 from scalable_cli.engine.ready import Dependencies
 from scalable_cli.engine.steps import StepResult, log_name
 from scalable_cli.engine.supply import Supply
@@ -37,6 +40,14 @@ STOP_GRACE_S = 15.0
 TICK_S = 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended; `reason` where it was stopped."""
+
+    state: RunState
+    reason: str | None = None
+
+
 @dataclass
 class Head:
     """Executes a plan on one machine's workers. Used once, by one thread."""
@@ -47,18 +58,24 @@ class Head:
     shape: Shape
     open_client: Callable[[], contextlib.AbstractContextManager[object]]
     keep_going: bool = False
+    limits: Limits = field(default_factory=Limits)
+    cost: Callable[[], Decimal | None] = lambda: Decimal(0)
     _failures: Failures = field(default_factory=Failures)
     _fresh: deque[int] = field(default_factory=deque)
     _ready: deque[int] = field(default_factory=deque)
     _later: list[tuple[float, int]] = field(default_factory=list)
     _attempt: dict[int, int] = field(default_factory=dict)
     _closing: bool = False
+    _halt: Halt | None = None
+    _looked_at: float = 0.0
 
     def __post_init__(self) -> None:
         self._supply = Supply(self.shape)
         self._depend = Dependencies(self.plan.steps)
+        self._guard = Guard(self.limits)
+        self._started = time.monotonic()
 
-    def execute(self) -> RunState:
+    def execute(self) -> Ended:
         """Run to the end; KeyboardInterrupt and SystemExit end it cleanly and go on up."""
         STOP.clear()
         self._fresh.extend(self._depend.free())
@@ -70,7 +87,11 @@ class Head:
                 self._work(Dispatcher(client, run.store, run.id))
         self.ledger.flush(force=True)
         done = all(self.ledger.has_result(index) for index in range(len(self.plan.steps)))
-        return RunState.DONE if done else RunState.FAILED
+        if done:
+            return Ended(RunState.DONE)
+        if self._halt is not None:
+            return Ended(RunState.STOPPED, self._halt.reason)
+        return Ended(RunState.FAILED)
 
     # What was known before
 
@@ -130,11 +151,37 @@ class Head:
                 self._look_up()
                 self._submit(dispatcher)
                 self.ledger.flush()
+                self._check_limits(dispatcher)
                 if self._closing and not dispatcher.in_flight:
                     break
         except BaseException:
             self._stop(dispatcher)
             raise
+
+    def _check_limits(self, dispatcher: Dispatcher) -> None:
+        """End early when a limit is reached or somebody asked for it."""
+        now = time.monotonic()
+        if now - self._looked_at < LOOK_EVERY_S:
+            return
+        self._looked_at = now
+        spent = Spent(self.cost(), now - self._started, len(self.ledger.fold.failures))
+        halt, warnings = self._guard.check(spent)
+        for text in warnings:
+            self.ledger.record(Kind.NOTE, text=text)
+        halt = stop_request(self.ledger.run) or halt
+        if halt is None or (self._halt is not None and self._halt.mode is halt.mode):
+            return
+        self._halt = halt
+        self.ledger.record(Kind.NOTE, text=halt.reason)
+        self._close()
+        if halt.mode is Mode.NOW:
+            dispatcher.interrupt()
+
+    def _close(self) -> None:
+        """Start nothing more."""
+        self._closing = True
+        self._ready.clear()
+        self._later.clear()
 
     def _hear(self, dispatcher: Dispatcher) -> None:
         """Wait for news, then take all that there is."""
@@ -162,20 +209,27 @@ class Head:
 
     def _submit(self, dispatcher: Dispatcher) -> None:
         while self._ready and not self._closing:
-            task = self.plan.steps[self._ready[0]].task
-            needs = self.shape.needs(self.plan.tasks[task].component)
+            index = self._ready[0]
+            task = self.plan.steps[index].task
+            factor = self._failures.memory_factor(index)
+            needs = self.shape.needs(self.plan.tasks[task].component, factor)
             if not self._supply.fits(task, needs, dispatcher.used, dispatcher.in_flight):
                 return
-            dispatcher.submit(self._next_batch(task), needs)
+            dispatcher.submit(self._next_batch(task, factor), needs)
 
-    def _next_batch(self, task: int) -> list[StepSpec]:
+    def _next_batch(self, task: int, factor: Decimal) -> list[StepSpec]:
         """The next ready steps of a task: several when they are short and many."""
         batch: list[StepSpec] = []
         size = self._supply.batch_size(task, len(self._ready))
-        while self._ready and len(batch) < size and self.plan.steps[self._ready[0]].task == task:
-            index = self._ready.popleft()
+        memory = int(self.plan.tasks[task].component.memory_bytes * factor)
+        while self._ready and len(batch) < size:
+            index = self._ready[0]
+            same = self.plan.steps[index].task == task
+            if not same or self._failures.memory_factor(index) != factor:
+                break
+            self._ready.popleft()
             self._attempt[index] = self._attempt.get(index, 0) + 1
-            batch.append(self.composer.spec(index, self._attempt[index]))
+            batch.append(self.composer.spec(index, self._attempt[index], memory))
         return batch
 
     # What became of a step
@@ -188,23 +242,27 @@ class Head:
             self._note_result(index, result.outputs, self.ledger.keys[index])
         elif not result.stopped:
             kind = FailureKind.PERMANENT if result.permanent else FailureKind.STEP
-            usage = {**usage_of(result), "exit": result.exit_code}
-            self._judge(index, kind, result.text, usage)
+            usage = {**usage_of(result), "text": result.text, "exit": result.exit_code}
+            self._judge(index, kind, usage, out_of_memory=result.out_of_memory)
 
     def _lose(self, spec: StepSpec, text: str) -> None:
         """A worker went away with a step."""
         usage = {"attempt": spec.attempt, "exit": None}
-        self._judge(spec.index, FailureKind.INFRASTRUCTURE, text, usage)
+        self._judge(spec.index, FailureKind.INFRASTRUCTURE, {**usage, "text": text})
 
-    def _judge(self, index: int, kind: FailureKind, text: str, usage: Mapping[str, object]) -> None:
+    def _judge(
+        self,
+        index: int,
+        kind: FailureKind,
+        usage: Mapping[str, object],
+        *,
+        out_of_memory: bool = False,
+    ) -> None:
         step = self.plan.steps[index]
-        values = {
-            **usage,
-            "text": text,
-            "class": kind.value,
-            "log": log_name(step.id, self._attempt[index]),
-        }
-        verdict = self._failures.judge(index, kind, self.plan.task_of(step).task.retry)
+        log = log_name(step.id, self._attempt[index])
+        values = {**usage, "class": kind.value, "log": log}
+        retry = self.plan.task_of(step).task.retry
+        verdict = self._failures.judge(index, kind, retry, out_of_memory=out_of_memory)
         if verdict.again:
             wait = round(verdict.wait_s, 3)
             self.ledger.record(Kind.STEP_RETRIED, index, **values, wait=wait)
@@ -216,9 +274,7 @@ class Head:
     def _give_up(self, index: int) -> None:
         """Start nothing more, or, when told to keep going, nothing that needs this step."""
         if not self.keep_going:
-            self._closing = True
-            self._ready.clear()
-            self._later.clear()
+            self._close()
             return
         because = self.plan.steps[index].id
         for behind in self._depend.behind(index):

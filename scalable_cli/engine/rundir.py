@@ -69,6 +69,9 @@ class RunFacts:
     estimated_s: str | None = None
     python: str | None = None
     keep_going: bool = False
+    budget: str | None = None
+    max_duration_s: float | None = None
+    max_failures: int | None = None
 
 
 def new_run_id(project: str, now: float) -> str:

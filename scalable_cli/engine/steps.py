@@ -22,7 +22,8 @@ class TaskContext:
     env: tuple[tuple[str, str], ...]
     timeout_s: float | None
     cpus: str
-    memory_bytes: int
+    memory_limited: bool
+    checkpoint: str | None
     code: tuple[str, ...] | None
 
 
@@ -48,7 +49,7 @@ class StagedFile:
 
 @dataclass(frozen=True, slots=True)
 class StepSpec:
-    """One attempt of a step.
+    """One attempt of a step, which may take `memory_bytes`.
 
     `command` is for `sh -c` (str) or an argument list; `call` is the JSON that a Python task
     is called with. `lists` are files of paths, one a line. `outputs` are artifact paths.
@@ -62,6 +63,7 @@ class StepSpec:
     inputs: tuple[StagedFile, ...]
     lists: tuple[tuple[str, tuple[str, ...]], ...]
     outputs: tuple[tuple[str, str], ...]
+    memory_bytes: int
     call: str | None = None
 
 
@@ -74,6 +76,7 @@ class StepResult:
     exit_code: int | None
     text: str | None
     permanent: bool
+    out_of_memory: bool
     stopped: bool
     started: float
     seconds: float

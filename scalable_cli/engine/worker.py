@@ -13,6 +13,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from scalable_cli.engine.checkpoint import restore_checkpoint, save_checkpoint
 from scalable_cli.engine.code import archive_name, unpack_code
 from scalable_cli.engine.outputs import OutputError, collect
 from scalable_cli.engine.rundir import RunDirectory
@@ -22,6 +23,7 @@ from scalable_cli.errors import StorageError
 from scalable_cli.host import own_environ
 from scalable_cli.host.process import Finished, Guard, Watch, run_child
 from scalable_cli.model.codec import decode
+from scalable_cli.model.units import show_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -60,13 +62,16 @@ def run_step(
     code: int | None = None
     text: str | None = None
     permanent = False
+    task = context.tasks[spec.task]
     try:
         with _fresh_folder(folder), _log(store, context.run, spec) as log:
             try:
                 _fill(folder, context, spec, store)
                 finished = _execute(folder, context, spec, log, on_long)
                 code = finished.exit_code
-                text = _complaint(finished, context.tasks[spec.task].timeout_s)
+                text = _complaint(finished, task.timeout_s, spec.memory_bytes)
+                if finished.stopped and task.checkpoint:
+                    save_checkpoint(store, context.run, spec.id, f"{folder}/work", task.checkpoint)
                 if text is None:
                     outputs = collect(spec, f"{folder}/work", context.run, store)
             except FileNotFoundError as error:
@@ -87,6 +92,7 @@ def run_step(
         code,
         text,
         permanent,
+        finished.out_of_memory,
         finished.stopped,
         round(started, 3),
         round(time.time() - started, 4),
@@ -154,6 +160,8 @@ def _fill(folder: str, context: RunContext, spec: StepSpec, store: Store) -> Non
         key = f"{context.run}/{archive_name(context.code_digest)}"
         unpack_code(store, key, code)
     make_workdir(f"{folder}/work", context, spec, code, store)
+    if context.tasks[spec.task].checkpoint is not None:
+        restore_checkpoint(store, context.run, spec.id, f"{folder}/work")
     if spec.call is not None:
         Path(f"{folder}/call.json").write_text(spec.call, encoding="utf-8")
 
@@ -173,12 +181,13 @@ def _execute(
         "SCALABLE_STEP": spec.id,
         "SCALABLE_ATTEMPT": str(spec.attempt),
         "SCALABLE_CPUS": task.cpus,
-        "SCALABLE_MEMORY_BYTES": str(task.memory_bytes),
+        "SCALABLE_MEMORY_BYTES": str(spec.memory_bytes),
     }
     environ["PWD"] = f"{folder}/work"
     with _guard_lock:
         guard = _guard()
-    watch = Watch(timeout_s=task.timeout_s, stop=STOP, on_long=on_long, guard=guard)
+    limit = spec.memory_bytes if task.memory_limited else None
+    watch = Watch(task.timeout_s, limit, STOP, on_long=on_long, guard=guard)
     return run_child(
         _argv(folder, spec), cwd=Path(f"{folder}/work"), environ=environ, log=log, watch=watch
     )
@@ -196,8 +205,11 @@ def _argv(folder: str, spec: StepSpec) -> list[str]:
     return ["/bin/sh", str(script)]
 
 
-def _complaint(finished: Finished, timeout_s: float | None) -> str | None:
+def _complaint(finished: Finished, timeout_s: float | None, memory_bytes: int) -> str | None:
     """What is wrong with how a child ended; None when nothing is."""
+    if finished.out_of_memory:
+        took = show_bytes(finished.peak_memory_bytes)
+        return f"out of memory: took {took} of {show_bytes(memory_bytes)}"
     if finished.timed_out:
         return f"stopped after its time limit of {timeout_s:g} s"
     if finished.stopped:

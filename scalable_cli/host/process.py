@@ -38,16 +38,19 @@ class Finished:
     peak_memory_bytes: int
     timed_out: bool = False
     stopped: bool = False
+    out_of_memory: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
     """When to end a child early, and whom to tell that it takes long.
 
+    A child that with its descendants takes more than `memory_bytes` is killed.
     `grace_s` lies between SIGTERM and SIGKILL; None means `GRACE_S`.
     """
 
     timeout_s: float | None = None
+    memory_bytes: int | None = None
     stop: threading.Event | None = None
     grace_s: float | None = None
     on_long: Callable[[], None] | None = None
@@ -140,7 +143,7 @@ def run_child(
     if watch.guard is not None:
         watch.guard.add(child.pid)
     try:
-        timed_out, stopped, seen = _watch(child.pid, started, watch)
+        seen = _watch(child.pid, started, watch)
         _, status, usage = os.wait4(child.pid, 0)
     finally:
         # What the child left in the background ends with it.
@@ -154,9 +157,10 @@ def run_child(
         child.returncode,
         time.monotonic() - started,
         usage.ru_utime + usage.ru_stime,
-        max(largest, seen),
-        timed_out,
-        stopped,
+        max(largest, seen.memory_bytes),
+        seen.timed_out,
+        seen.stopped and not seen.timed_out,
+        seen.out_of_memory,
     )
 
 
@@ -186,29 +190,43 @@ def start_time(pid: int) -> str | None:
         return None
 
 
-def _watch(pid: int, started: float, watch: Watch) -> tuple[bool, bool, int]:
-    """Wait until the child can be reaped; (timed out, stopped, bytes of memory seen)."""
-    timed_out = stopped = told = False
-    seen, pause = 0, FIRST_POLL_S
+@dataclass
+class _Seen:
+    timed_out: bool = False
+    stopped: bool = False
+    out_of_memory: bool = False
+    memory_bytes: int = 0
+
+
+def _watch(pid: int, started: float, watch: Watch) -> _Seen:
+    """Wait until the child can be reaped; what was seen meanwhile."""
+    seen, told = _Seen(), False
+    pause = FIRST_POLL_S
     kill_at: float | None = None
     with _ended(pid) as wait:
         while not wait(pause):
             now = time.monotonic()
             pause = min(4 * pause, POLL_S)
-            seen = max(seen, _resident_bytes(pid))
+            seen.memory_bytes = max(seen.memory_bytes, _resident_bytes(pid))
             if not told and watch.on_long is not None and now - started >= POLL_S:
                 watch.on_long()
                 told = True
-            if kill_at is not None:
+            if watch.memory_bytes is not None and seen.memory_bytes > watch.memory_bytes:
+                seen.out_of_memory = True
+                signal_group(pid, signal.SIGKILL)
+            elif kill_at is not None:
                 if now >= kill_at:
                     signal_group(pid, signal.SIGKILL)
-                continue
-            timed_out = watch.timeout_s is not None and now - started >= watch.timeout_s
-            stopped = watch.stop is not None and watch.stop.is_set()
-            if timed_out or stopped:
+            elif _is_over(seen, now - started, watch):
                 signal_group(pid, signal.SIGTERM)
                 kill_at = now + (GRACE_S if watch.grace_s is None else watch.grace_s)
-    return timed_out, stopped and not timed_out, seen
+    return seen
+
+
+def _is_over(seen: _Seen, seconds: float, watch: Watch) -> bool:
+    seen.timed_out = watch.timeout_s is not None and seconds >= watch.timeout_s
+    seen.stopped = watch.stop is not None and watch.stop.is_set()
+    return seen.timed_out or seen.stopped
 
 
 def _resident_bytes(pid: int) -> int:

@@ -34,11 +34,15 @@ class Shape:
         """How many steps may run at once at the most."""
         return self.workers * self.threads
 
-    def needs(self, component: Component) -> dict[str, float]:
-        """What one step takes of a worker: a component larger than a worker takes all of it."""
+    def needs(self, component: Component, factor: Decimal = Decimal(1)) -> dict[str, float]:
+        """What one step takes of a worker, with `factor` times its component's memory.
+
+        What is larger than a worker takes all of it.
+        """
+        memory = int(component.memory_bytes * factor)
         return {
             "cpus": float(min(component.cpus, self.cpus)),
-            "memory": float(min(component.memory_bytes, self.memory_bytes)),
+            "memory": float(min(memory, self.memory_bytes)),
         }
 
 

@@ -6,15 +6,18 @@ import os
 import shutil
 import socket
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from scalable_cli import __version__, wiring
 from scalable_cli.engine.code import store_code
 from scalable_cli.engine.compose import Composer, context_of, read_folders, store_inputs
-from scalable_cli.engine.head import Head
+from scalable_cli.engine.control import clear_stop
+from scalable_cli.engine.head import Ended, Head
 from scalable_cli.engine.lease import Lease
 from scalable_cli.engine.ledger import Ledger, Observer
+from scalable_cli.engine.limits import Limits
 from scalable_cli.engine.rundir import RunDirectory, RunFacts, create_run, load_plan
 from scalable_cli.engine.worker import CONTEXT
 from scalable_cli.errors import RefusedError
@@ -32,7 +35,7 @@ from scalable_cli.session.python import find_python, require_scalable
 from scalable_cli.store.cache import StepCache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from scalable_cli.host import Host
     from scalable_cli.model.estimate import Estimate
@@ -42,7 +45,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """How a plan is to be run.
+    """How a plan is to be run, and what it may take (`budget` in USD).
 
     `workflow` is a Python file, relative to the manifest's folder, to run in place of the
     project's; its stdout goes to `out`, None being the host's.
@@ -50,6 +53,9 @@ class RunRequest:
 
     argv: tuple[str, ...] = ()
     keep_going: bool = False
+    budget: Decimal | None = None
+    max_duration_s: float | None = None
+    max_failures: int | None = None
     python: str | None = None
     workflow: str | None = None
     out: TextIO | None = None
@@ -90,6 +96,9 @@ def run_plan(
         estimated_s=str(estimate.time.seconds) if estimate else None,
         python=python,
         keep_going=request.keep_going,
+        budget=None if request.budget is None else str(request.budget),
+        max_duration_s=request.max_duration_s,
+        max_failures=request.max_failures,
     )
     run = create_run(store, plan, facts)
     run.write_json(CONTEXT, encode(context_of(plan, run)))
@@ -133,23 +142,24 @@ def _execute(
         journal = JournalWriter(run.store, run.id, host.now)
         observer = observe(run) if observe else None
         ledger = Ledger(plan, run, StepCache(run.store), journal, fold, observer, host.now)
+        clear_stop(run)
         ledger.record(Kind.RUN_STARTED, head=socket.gethostname(), pid=os.getpid())
         ledger.flush()
-        state, reason = RunState.STOPPED, None
+        ended = Ended(RunState.STOPPED)
         try:
             steps = _head(plan, ledger, facts).execute()
-            if plan.workflow and steps is RunState.DONE:
+            if plan.workflow and steps.state is RunState.DONE:
                 if observer is not None:
                     observer.on_output()
                 file = _workflow_file(run, plan, str(facts["python"]), host, out)
-                steps = follow(file, journal, fold)
-            state = steps
+                steps = Ended(follow(file, journal, fold))
+            ended = steps
         except KeyboardInterrupt:
-            reason = "interrupted"
+            ended = Ended(RunState.STOPPED, "interrupted")
             raise
         finally:
             cost = "0" if plan.manifest.target.provider is Provider.LOCAL else None
-            ledger.record(Kind.RUN_ENDED, state=state.value, reason=reason, cost=cost)
+            ledger.record(Kind.RUN_ENDED, state=ended.state.value, reason=ended.reason, cost=cost)
             ledger.flush(force=True)
             journal.close()
             ledger.remember()
@@ -171,6 +181,19 @@ def _head(plan: Plan, ledger: Ledger, facts: dict[str, object]) -> Head:
         local,
         lambda: open_client(options, local),
         keep_going=facts.get("keep_going") is True,
+        limits=_limits(facts),
+    )
+
+
+def _limits(facts: Mapping[str, object]) -> Limits:
+    """The limits that `run.json` holds."""
+    budget, duration, failures = (
+        facts.get(name) for name in ("budget", "max_duration_s", "max_failures")
+    )
+    return Limits(
+        None if budget is None else Decimal(str(budget)),
+        None if duration is None else float(str(duration)),
+        None if failures is None else int(str(failures)),
     )
 
 
