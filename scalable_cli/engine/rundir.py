@@ -51,10 +51,10 @@ class RunDirectory:
             raise StorageError(f'"{self.uri}/{name}" is damaged: not an object')
         return value
 
-    def write_json(self, name: str, value: object) -> None:
-        """Replace a JSON object of the run in one step."""
+    def write_json(self, name: str, value: object, *, create_only: bool = False) -> bool:
+        """Replace a JSON object of the run in one step; False if `create_only` and it exists."""
         text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-        self.store.write(self.key(name), text.encode() + b"\n")
+        return self.store.write(self.key(name), text.encode() + b"\n", create_only=create_only)
 
 
 @dataclass(frozen=True, slots=True)

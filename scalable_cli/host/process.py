@@ -7,10 +7,12 @@ import os
 import resource
 import select
 import signal
+import socket
 import subprocess
 import time
 import uuid
 from dataclasses import dataclass
+from functools import cache
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -170,8 +172,42 @@ def signal_group(pid: int, number: signal.Signals) -> None:
         os.killpg(pid, number)
 
 
-def is_alive(pid: int) -> bool:
-    """Whether a process with this number exists here."""
+def is_alive(pid: int, started: str) -> bool:
+    """Whether the process that `start_time` told apart as `started` still works here."""
+    fields = _stat(pid)
+    if fields is not None:
+        # A zombie has ended; in a container there may be nobody to reap it.
+        return fields[0] not in ("Z", "X") and fields[19] == started
+    return not started and _exists(pid)
+
+
+def start_time(pid: int) -> str | None:
+    """When the process started, in the kernel's clock ticks: tells a reused number apart."""
+    fields = _stat(pid)
+    return None if fields is None else fields[19]
+
+
+@cache
+def machine() -> str:
+    """Where a process number means something: this boot of this machine, and the namespace."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
+            return f"{stream.read().strip()}/{os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return socket.gethostname()
+
+
+def _stat(pid: int) -> list[str] | None:
+    """The fields of /proc/PID/stat behind the name: state first, start time in the 20th place."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stream:
+            fields = stream.read().rpartition(b")")[2].decode().split()
+    except OSError:
+        return None
+    return fields if len(fields) > 19 else None
+
+
+def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -179,15 +215,6 @@ def is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def start_time(pid: int) -> str | None:
-    """When the process started, in the kernel's clock ticks: tells a reused number apart."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as stream:
-            return stream.read().rpartition(b")")[2].split()[19].decode()
-    except (OSError, IndexError):
-        return None
 
 
 @dataclass

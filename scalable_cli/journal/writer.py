@@ -28,8 +28,16 @@ class JournalWriter:
     whole, at most every `SEGMENT_S`, because object stores cannot append.
     """
 
-    def __init__(self, store: Store, run: str, now: Callable[[], float]) -> None:
-        self._store, self._run, self._now = store, run, now
+    def __init__(
+        self,
+        store: Store,
+        run: str,
+        now: Callable[[], float],
+        *,
+        verify: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`verify` is called before each write; it raises when this writer may write no more."""
+        self._store, self._run, self._now, self.verify = store, run, now, verify
         self._number = 1 + sum(1 for _ in store.scan(f"{run}/journal/"))
         self._lines: list[str] = []
         self._written = 0
@@ -50,6 +58,7 @@ class JournalWriter:
         if self._file is None and not final and self._now() - self._saved_at < SEGMENT_S:
             return
         data = "".join(self._lines).encode()
+        self.verify()
         if self._file is not None:
             try:
                 self._file.write(data)
@@ -59,7 +68,7 @@ class JournalWriter:
                     hint=f"free some space, then: scalable resume {self._run}",
                 ) from error
         else:
-            self._store.write(segment_key(self._run, self._number), data)
+            self._create(data)
             self._saved_at = self._now()
         self._lines.clear()
         self._written += len(data)
@@ -86,11 +95,19 @@ class JournalWriter:
             self._open()
 
     def _open(self) -> None:
-        key = segment_key(self._run, self._number)
-        path = self._store.local_path(key)
+        if self._store.local_path(segment_key(self._run, self._number)) is None:
+            return
+        path = self._store.local_path(self._create(b""))
         if path is not None:
-            self._store.write(key, b"")
             try:
                 self._file = path.open("ab", buffering=0)
             except OSError as error:
                 raise StorageError(f'cannot write "{path}": {error.strerror}') from error
+
+    def _create(self, data: bytes) -> str:
+        """Write the next segment behind whatever others have written; its key."""
+        while True:
+            key = segment_key(self._run, self._number)
+            if self._store.write(key, data, create_only=True):
+                return key
+            self._number += 1

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # The run directory's own names: a run is described by them.
 OWN = frozenset(
-    """artifacts context.json image.lock journal lease.json logs manifest.json
+    """artifacts context.json image.lock journal lease lease.json logs manifest.json
     manifest.yaml plan.json run.json status.json stop""".split()
 )
 MAX_KEY_BYTES, MAX_NAME_BYTES = 900, 240
