@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from scalable_cli.model.manifest import Retry
 
 MAX_LOSSES = 5
+MAX_PAUSE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Failures:
     """Counts each step's failures by kind.
 
     A step's own count against its `retries`; a lost worker does not, but `MAX_LOSSES` of
-    them end the step, since it may be what kills the workers; permanent ones end it at once.
+    them end the step, since it may be what kills the workers, and only the first is tried
+    again at once; permanent ones end it.
     One that ran out of memory gets more where the task says so.
     """
 
@@ -48,8 +50,9 @@ class Failures:
         if kind is FailureKind.PERMANENT:
             return Verdict(again=False)
         if kind is FailureKind.INFRASTRUCTURE:
-            self._losses[index] = self._losses.get(index, 0) + 1
-            return Verdict(again=self._losses[index] <= MAX_LOSSES)
+            losses = self._losses[index] = self._losses.get(index, 0) + 1
+            wait = 0.0 if losses == 1 else min(MAX_PAUSE_S, 0.5 * 2 ** (losses - 2))
+            return Verdict(losses <= MAX_LOSSES, wait)
         tries = self._tries[index] = self._tries.get(index, 0) + 1
         if out_of_memory:
             self._memory[index] = self._memory.get(index, Decimal(1)) * retry.memory_factor

@@ -19,7 +19,8 @@ from scalable_cli.engine.limits import Guard, Halt, Limits, Mode, Spent
 from scalable_cli.engine.ready import Dependencies
 from scalable_cli.engine.steps import StepResult, log_name
 from scalable_cli.engine.supply import Supply
-from scalable_cli.engine.worker import STOP
+from scalable_cli.engine.worker import start_afresh
+from scalable_cli.errors import StorageError
 from scalable_cli.journal.events import Kind
 from scalable_cli.journal.fold import decode_refs
 from scalable_cli.model.plan import Why
@@ -65,6 +66,8 @@ class Head:
     _ready: deque[int] = field(default_factory=deque)
     _later: list[tuple[float, int]] = field(default_factory=list)
     _attempt: dict[int, int] = field(default_factory=dict)
+    _flying: set[int] = field(default_factory=set)
+    _trouble: StorageError | None = None
     _closing: bool = False
     _halt: Halt | None = None
     _looked_at: float = 0.0
@@ -77,7 +80,7 @@ class Head:
 
     def execute(self) -> Ended:
         """Run to the end; KeyboardInterrupt and SystemExit end it cleanly and go on up."""
-        STOP.clear()
+        start_afresh()
         self._fresh.extend(self._depend.free())
         self._recall()
         self._look_up()
@@ -124,7 +127,6 @@ class Head:
             if record is None:
                 self._ready.append(index)
                 continue
-            self.composer.reuse(record)
             self.ledger.record_cached(index, record)
             self._note_result(index, record.outputs, record.key)
         self.ledger.flush()
@@ -148,6 +150,8 @@ class Head:
             self._submit(dispatcher)
             while dispatcher.in_flight or self._ready or self._later:
                 self._hear(dispatcher)
+                if self._trouble is not None:
+                    raise self._trouble
                 self._look_up()
                 self._submit(dispatcher)
                 self.ledger.flush()
@@ -203,9 +207,20 @@ class Head:
             self.ledger.record(Kind.STEP_STARTED, message.index, attempt=attempt)
         elif isinstance(message, Lost):
             for spec in message.specs:
-                self._lose(spec, message.text)
-        elif message.attempt == self._attempt.get(message.index):
+                if self._lands(spec):
+                    self._lose(spec, message.text)
+        elif self._lands(message):
             self._end(message)
+
+    def _lands(self, news: StepSpec | StepResult) -> bool:
+        """Whether this is the first word of the end of a step's latest attempt.
+
+        A worker may be lost when its results are on their way, and a lost one may still speak.
+        """
+        first = news.index in self._flying and news.attempt == self._attempt[news.index]
+        if first:
+            self._flying.discard(news.index)
+        return first
 
     def _submit(self, dispatcher: Dispatcher) -> None:
         while self._ready and not self._closing:
@@ -229,6 +244,7 @@ class Head:
                 break
             self._ready.popleft()
             self._attempt[index] = self._attempt.get(index, 0) + 1
+            self._flying.add(index)
             batch.append(self.composer.spec(index, self._attempt[index], memory))
         return batch
 
@@ -241,9 +257,10 @@ class Head:
             self._supply.learn(self.plan.steps[index].task, result.seconds)
             self._note_result(index, result.outputs, self.ledger.keys[index])
         elif not result.stopped:
-            kind = FailureKind.PERMANENT if result.permanent else FailureKind.STEP
             usage = {**usage_of(result), "text": result.text, "exit": result.exit_code}
-            self._judge(index, kind, usage, out_of_memory=result.out_of_memory)
+            self._judge(index, kind_of(result), usage, out_of_memory=result.out_of_memory)
+            if result.ends_run and self._trouble is None:
+                self._trouble = StorageError(result.text, hint=result.hint, lasting=True)
 
     def _lose(self, spec: StepSpec, text: str) -> None:
         """A worker went away with a step."""
@@ -289,3 +306,10 @@ class Head:
         while dispatcher.in_flight and time.monotonic() < until:
             self._hear(dispatcher)
         self.ledger.flush(force=True)
+
+
+def kind_of(result: StepResult) -> FailureKind:
+    """Who is to blame for a failed attempt."""
+    if result.infrastructure:
+        return FailureKind.INFRASTRUCTURE
+    return FailureKind.PERMANENT if result.permanent else FailureKind.STEP

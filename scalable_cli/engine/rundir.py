@@ -14,6 +14,8 @@ from scalable_cli.model.manifest import Manifest
 from scalable_cli.planning import plan_document, read_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scalable_cli.model.plan import Plan
     from scalable_cli.model.store import Store
 
@@ -80,13 +82,20 @@ def new_run_id(project: str, now: float) -> str:
     return f"{PREFIX}{stamp}-{project}-{secrets.token_hex(3)}"
 
 
-def create_run(store: Store, plan: Plan, facts: RunFacts) -> RunDirectory:
-    """Write all that a head needs; `run.json` comes last, so a run with one is complete."""
+def create_run(
+    store: Store, plan: Plan, facts: RunFacts, fill: Callable[[RunDirectory], None] | None = None
+) -> RunDirectory:
+    """Write all that a head needs; `run.json` comes last, so a run with one is complete.
+
+    `fill` writes what is not in the plan.
+    """
     manifest = plan.manifest
     run = RunDirectory(store, new_run_id(manifest.project.name, facts.created))
     store.write(run.key("manifest.yaml"), facts.manifest_text.encode())
     run.write_json("manifest.json", encode(manifest))
     run.write_json("plan.json", plan_document(plan))
+    if fill is not None:
+        fill(run)
     tasks = [[t.task.name, t.component.name, len(t.steps)] for t in plan.tasks]
     run.write_json(
         "run.json",

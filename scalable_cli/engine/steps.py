@@ -69,7 +69,11 @@ class StepSpec:
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """How an attempt ended; `text` says what went wrong, None when it went well."""
+    """How an attempt ended; `text` says what went wrong, None when it went well.
+
+    `infrastructure` blames the machine or the store. With `ends_run` no other attempt can do
+    better before somebody acts on `hint`.
+    """
 
     index: int
     attempt: int
@@ -84,6 +88,9 @@ class StepResult:
     peak_memory_bytes: int
     outputs: tuple[ArtifactRef, ...]
     worker: str
+    infrastructure: bool = False
+    ends_run: bool = False
+    hint: str | None = None
 
 
 def log_name(step: str, attempt: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -20,7 +21,7 @@ from scalable_cli.engine.ledger import Ledger, Observer
 from scalable_cli.engine.limits import Limits
 from scalable_cli.engine.rundir import RunDirectory, RunFacts, create_run, load_plan
 from scalable_cli.engine.worker import CONTEXT
-from scalable_cli.errors import RefusedError
+from scalable_cli.errors import RefusedError, StorageError
 from scalable_cli.host import cpu_count, memory_bytes
 from scalable_cli.journal.events import Kind
 from scalable_cli.journal.fold import read_events
@@ -33,6 +34,7 @@ from scalable_cli.report.fold import describe
 from scalable_cli.session.following import WorkflowFile, follow
 from scalable_cli.session.python import find_python, require_scalable
 from scalable_cli.store.cache import StepCache
+from scalable_cli.store.retrying import retrying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -83,7 +85,6 @@ def run_plan(
     """
     manifest, host = session.manifest, session.host
     wiring.require_launcher(manifest.target)
-    store = wiring.storage_of(manifest)
     plan = replace(plan, workflow=request.workflow or plan.workflow)
     _check_workflow(plan)
     python = _python_for(plan, request, host)
@@ -100,11 +101,14 @@ def run_plan(
         max_duration_s=request.max_duration_s,
         max_failures=request.max_failures,
     )
-    run = create_run(store, plan, facts)
-    run.write_json(CONTEXT, encode(context_of(plan, run)))
-    if plan.code:
-        store_code(store, run.id, plan.code_digest, plan.code, Path(manifest.folder))
-    store_inputs(plan, run)
+
+    def fill(run: RunDirectory) -> None:
+        run.write_json(CONTEXT, encode(context_of(plan, run)))
+        if plan.code:
+            store_code(run.store, run.id, plan.code_digest, plan.code, Path(manifest.folder))
+        store_inputs(plan, run)
+
+    run = create_run(session.store, plan, facts, fill)
     return _execute(run, plan, host, observe, request.out)
 
 
@@ -118,6 +122,7 @@ def resume_run(
 
     A workflow file is run again from its beginning; `out` as in `RunRequest`.
     """
+    run = RunDirectory(retrying(run.store), run.id)
     plan = load_plan(run)
     workflow = run.read_json("run.json").get("workflow")
     plan = replace(plan, workflow=str(workflow) if workflow else None)
@@ -157,14 +162,38 @@ def _execute(
         except KeyboardInterrupt:
             ended = Ended(RunState.STOPPED, "interrupted")
             raise
+        except StorageError as error:
+            ended = Ended(RunState.STOPPED, error.text)
+            raise _with_resume(error, run) from error
         finally:
-            cost = "0" if plan.manifest.target.provider is Provider.LOCAL else None
-            ledger.record(Kind.RUN_ENDED, state=ended.state.value, reason=ended.reason, cost=cost)
-            ledger.flush(force=True)
-            journal.close()
-            ledger.remember()
+            # First, because it may be what fills the disk that the journal needs.
             shutil.rmtree(context_of(plan, run).scratch, ignore_errors=True)
+            _finish(ledger, ended, plan)
     return RunResult(describe(run, facts, fold, host.now()), run)
+
+
+def _finish(ledger: Ledger, ended: Ended, plan: Plan) -> None:
+    """Write down the end; raises StorageError when the journal cannot take it."""
+    cost = "0" if plan.manifest.target.provider is Provider.LOCAL else None
+    ledger.record(Kind.RUN_ENDED, state=ended.state.value, reason=ended.reason, cost=cost)
+    try:
+        ledger.flush(force=True)
+    except StorageError as error:
+        raise _with_resume(error, ledger.run) from error
+    finally:
+        with contextlib.suppress(StorageError):
+            ledger.journal.close()
+    with contextlib.suppress(StorageError):  # the next plan gives fewer reasons, no more
+        ledger.remember()
+
+
+def _with_resume(error: StorageError, run: RunDirectory) -> StorageError:
+    """The error, with the way to go on once it is mended."""
+    resume = f"scalable resume {run.id}"
+    hint = error.hint or "see that the storage can be read and written"
+    if resume not in hint:
+        hint = f"{hint}; then: {resume}"
+    return StorageError(error.text, hint=hint, lasting=error.lasting)
 
 
 def _head(plan: Plan, ledger: Ledger, facts: dict[str, object]) -> Head:

@@ -8,7 +8,7 @@ import shutil
 import uuid
 from typing import TYPE_CHECKING
 
-from scalable_cli.errors import StorageError
+from scalable_cli.errors import StorageError, is_lasting
 from scalable_cli.model.artifact import Entry
 
 if TYPE_CHECKING:
@@ -131,7 +131,8 @@ class LocalStore:
 
     def _path(self, key: str) -> str:
         if not key or "\0" in key or any(part in ("", ".", "..") for part in key.split("/")):
-            raise StorageError(f'"{key}" is not a valid key', hint="use a relative path without ..")
+            hint = "use a relative path without .."
+            raise StorageError(f'"{key}" is not a valid key', hint=hint, lasting=True)
         return f"{self._root}/{key}"
 
     def _ensure_folder(self, path: str) -> None:
@@ -202,7 +203,8 @@ def _translated(verb: str, path: str) -> Iterator[None]:
         yield
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise StorageError(f'cannot {verb} "{path}": {reason}', hint=_hint(error)) from error
+        text = f'cannot {verb} "{path}": {reason}'
+        raise StorageError(text, hint=_hint(error), lasting=is_lasting(error)) from error
 
 
 def _hint(error: OSError) -> str | None:
