@@ -78,6 +78,8 @@ class Watcher:
             self.progress.say(f"{step}: {text}; trying again")
         elif event.kind is Kind.STEP_FAILED:
             self.progress.say(f"{step}: {text}")
+        elif event.kind is Kind.NOTE:
+            self.progress.say(text)
         elif self.args.flag("--verbose") and event.kind in _ENDINGS:
             self.progress.say(f"{step}: {event.kind.value.removeprefix('step.')}")
         self.progress.update(fold.progress)

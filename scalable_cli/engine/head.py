@@ -17,13 +17,13 @@ from scalable_cli.engine.failures import Failures
 from scalable_cli.engine.ledger import usage_of
 from scalable_cli.engine.limits import Guard, Halt, Limits, Mode, Spent
 from scalable_cli.engine.ready import Dependencies
+from scalable_cli.engine.reuse import Reuse
 from scalable_cli.engine.steps import StepResult, log_name
 from scalable_cli.engine.supply import Supply
 from scalable_cli.engine.worker import start_afresh
 from scalable_cli.errors import StorageError
 from scalable_cli.journal.events import Kind
 from scalable_cli.journal.fold import decode_refs
-from scalable_cli.model.plan import Why
 from scalable_cli.model.run import FailureKind, RunState, StepState
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from scalable_cli.engine.steps import StepSpec
     from scalable_cli.launchers.local import Shape
     from scalable_cli.model.artifact import ArtifactRef
-    from scalable_cli.model.cache import StepRecord
     from scalable_cli.model.plan import Plan
 
 STOP_GRACE_S = 15.0
@@ -75,6 +74,7 @@ class Head:
     def __post_init__(self) -> None:
         self._supply = Supply(self.shape)
         self._depend = Dependencies(self.plan.steps)
+        self._reuse = Reuse(self.ledger, self.composer)
         self._guard = Guard(self.limits)
         self._started = time.monotonic()
 
@@ -113,7 +113,7 @@ class Head:
         fold.failures.clear()
 
     def _note_result(self, index: int, outputs: tuple[ArtifactRef, ...], key: str) -> None:
-        self.composer.outputs[index] = outputs
+        self.composer.note(index, outputs)
         self.ledger.keys[index] = key
         self._fresh.extend(self._depend.end(index))
 
@@ -123,25 +123,14 @@ class Head:
             index = self._fresh.popleft()
             if self.ledger.has_result(index):
                 continue
-            record = self._known_result(index)
+            record = self._reuse.result(index)
             if record is None:
                 self._ready.append(index)
                 continue
             self.ledger.record_cached(index, record)
             self._note_result(index, record.outputs, record.key)
+        self._reuse.sum_up()
         self.ledger.flush()
-
-    def _known_result(self, index: int) -> StepRecord | None:
-        step, cache = self.plan.steps[index], self.ledger.cache
-        key, self.ledger.inputs[index] = self.composer.key(index)
-        self.ledger.keys[index] = key
-        if step.record is not None and cache.present(step.record):
-            return step.record
-        forced = step.reason is not None and step.reason.why is Why.FORCED
-        if forced or not self.plan.task_of(step).task.cache:
-            return None
-        record = cache.record(key)
-        return record if record is not None and cache.present(record) else None
 
     # The loop
 

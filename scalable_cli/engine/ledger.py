@@ -57,6 +57,7 @@ class Ledger:
     inputs: dict[int, Mapping[str, str]] = field(default_factory=dict)
     _seconds: dict[int, float] = field(default_factory=dict)
     _status_at: float = 0.0
+    _refusal_told: bool = False
     _unkept: list[StepRecord] = field(default_factory=list)
     _kept_at: float = 0.0
 
@@ -113,6 +114,10 @@ class Ledger:
         Raises StorageError for the journal alone; a snapshot can be missed, and what the
         cache does not take is offered again.
         """
+        if self.cache.refused and not self._refusal_told:
+            self._refusal_told = True
+            text = f'cannot write to the cache "{self.run.store.uri}/cache": '
+            self.record(Kind.NOTE, text=f"{text}its results are used, none are added")
         self.journal.flush(final=force)
         if force or time.monotonic() - self._status_at >= STATUS_EVERY_S:
             self._status_at = time.monotonic()
@@ -144,6 +149,7 @@ class Ledger:
 
     def remember(self) -> None:
         """Tell the next plan what each task was made of, so that it can say what changed."""
+        self.cache.save()
         for number, task in enumerate(self.plan.tasks):
             past = tuple(self._past(index) for index in task.steps if self.has_result(index))
             if past:

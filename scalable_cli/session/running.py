@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, TextIO
 
 from scalable_cli import __version__, wiring
 from scalable_cli.engine.code import store_code
-from scalable_cli.engine.compose import Composer, context_of, read_folders, store_inputs
+from scalable_cli.engine.compose import (
+    Composer,
+    context_of,
+    local_cache,
+    read_folders,
+    store_inputs,
+)
 from scalable_cli.engine.control import clear_stop
 from scalable_cli.engine.head import Ended, Head
 from scalable_cli.engine.lease import Lease
@@ -35,6 +41,7 @@ from scalable_cli.session.following import WorkflowFile, follow
 from scalable_cli.session.python import find_python, require_scalable
 from scalable_cli.store.cache import StepCache
 from scalable_cli.store.retrying import retrying
+from scalable_cli.store.verified import Verified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -146,7 +153,8 @@ def _execute(
             raise RefusedError(f"{run.id} is done", hint=f"scalable report {run.id}")
         journal = JournalWriter(run.store, run.id, host.now)
         observer = observe(run) if observe else None
-        ledger = Ledger(plan, run, StepCache(run.store), journal, fold, observer, host.now)
+        cache = StepCache(run.store, Verified(run.store, local_cache(plan)))
+        ledger = Ledger(plan, run, cache, journal, fold, observer, host.now)
         clear_stop(run)
         ledger.record(Kind.RUN_STARTED, head=socket.gethostname(), pid=os.getpid())
         ledger.flush()

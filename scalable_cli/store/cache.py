@@ -6,19 +6,24 @@ the last run had it, `cache/objects/<ab>/<digest>` one file's bytes.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 from scalable_cli.errors import StorageError
 from scalable_cli.model.artifact import ArtifactRef
 from scalable_cli.model.cache import PastStep, StepRecord, TaskHistory
+from scalable_cli.store.verified import Condition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import UnionType
 
     from scalable_cli.model.store import Store
+    from scalable_cli.store.verified import Verified
 
 _STEPS = "cache/steps/"
 _OBJECTS = "cache/objects/"
@@ -33,6 +38,11 @@ _FEW = 1000
 
 # Asking for more folders than this, one listing of all of them takes fewer requests.
 _FOLDERS = 8
+
+# A record's age is counted from its last use, to the day.
+_TOUCH_S = 86_400
+
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def object_key(digest: str) -> str:
@@ -50,15 +60,24 @@ def history_key(task: str) -> str:
     return f"cache/history/{task}.json"
 
 
+def is_refused(error: StorageError) -> bool:
+    """Whether a store did not let us write: read-only, or another user's."""
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in _REFUSED
+
+
 class StepCache:
-    """The cache in `store`.
+    """The cache in `store`. `refused` says that something could not be written.
 
     Folders are listed once (on this machine only when many keys are asked for), so a record
-    that others write meanwhile may be missed. A damaged record or history is none.
+    that others write meanwhile may be missed. A damaged record or history is none. Without
+    `verified` the bytes of outputs are not looked at, only their sizes.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, verified: Verified | None = None) -> None:
+        self.refused = False
         self._store = store
+        self._verified = verified
         self._folder = store.uri if store.local_path(_STEPS + "index") else None
         self._asked = 0
         self._names: dict[str, set[str]] = {}
@@ -90,6 +109,30 @@ class StepCache:
             self._object_size(object_key(digest)) == size for digest, size in _objects_of(record)
         )
 
+    def condition(self, record: StepRecord) -> Condition:
+        """How the record's outputs are, told from their bytes."""
+        if self._verified is None:
+            return Condition.SOUND if self.present(record) else Condition.INCOMPLETE
+        for digest, size in _objects_of(record):
+            found = self._verified.condition(object_key(digest), digest, size)
+            if found is not Condition.SOUND:
+                return found
+        return Condition.SOUND
+
+    def note_use(self, key: str) -> None:
+        """Let a record on this machine be as young as its last use."""
+        if self._folder is None:
+            return
+        path = f"{self._folder}/{record_key(key)}"
+        with contextlib.suppress(OSError):  # gone, or another user's: it just looks older
+            if os.stat(path).st_mtime < time.time() - _TOUCH_S:
+                os.utime(path)
+
+    def save(self) -> None:
+        """Keep what was learnt about the bytes of outputs for the next run."""
+        if self._verified is not None:
+            self._verified.save()
+
     def history(self, task: str) -> TaskHistory | None:
         """The task as the last run had it; None when there is none or it cannot be read."""
         try:
@@ -98,21 +141,36 @@ class StepCache:
             return None
 
     def write(self, record: StepRecord) -> None:
-        """Keep `record`; its objects must be stored before. The last of two writers wins."""
+        """Keep `record`, unless its objects are not there. The last of two writers wins."""
+        if not self.present(record):
+            self.refused = True  # only a store that did not take them gets us here
+            return
         data = _encoded(_encode_record(record))
-        self._store.write(record_key(record.key), data)
-        self._steps.learn(record_key(record.key), len(data))
-        self._names.get(record.key[:2], set()).add(f"{record.key}.json")
+        with self._noting_refusal():
+            self._store.write(record_key(record.key), data)
+            self._steps.learn(record_key(record.key), len(data))
+            self._names.get(record.key[:2], set()).add(f"{record.key}.json")
 
     def write_history(self, history: TaskHistory) -> None:
         """Keep `history` in place of the one before."""
-        self._store.write(history_key(history.task), _encoded(_encode_history(history)))
+        with self._noting_refusal():
+            self._store.write(history_key(history.task), _encoded(_encode_history(history)))
 
     def drop(self, key: str) -> None:
         """Forget the record of `key`; its objects stay."""
-        self._store.delete(record_key(key))
+        with self._noting_refusal():
+            self._store.delete(record_key(key))
         self._steps.learn(record_key(key), None)
         self._names.get(key[:2], set()).discard(f"{key}.json")
+
+    @contextlib.contextmanager
+    def _noting_refusal(self) -> Iterator[None]:
+        try:
+            yield
+        except StorageError as error:
+            if not is_refused(error):
+                raise
+            self.refused = True
 
     def _object_size(self, key: str) -> int | None:
         size = self._size(self._objects, key)
