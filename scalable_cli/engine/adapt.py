@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import ceil
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scalable_cli.model.launcher import Shape
+    from scalable_cli.model.manifest import Component
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +44,14 @@ class Demand:
     """
 
     cpu_seconds: float = 0.0
-    useful: int = 0
+    useful: float = 0.0
     idle_s: tuple[float, ...] = ()
+
+    def plus(self, cpu_seconds: float, useful: float) -> Demand:
+        """This with more to do."""
+        return replace(
+            self, cpu_seconds=self.cpu_seconds + cpu_seconds, useful=self.useful + useful
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +71,20 @@ def decide(size: Size, demand: Demand, bounds: Bounds, pace: Pace, now: float) -
     cool-down at the most.
     """
     have = _within(size.workers, bounds)
-    wanted = _within(min(_wanted(have, demand, bounds, pace), demand.useful), bounds)
+    wanted = _within(min(_wanted(have, demand, bounds, pace), ceil(demand.useful)), bounds)
     if wanted < have:
         long_idle = sum(1 for seconds in demand.idle_s if seconds >= pace.idle_s)
         wanted = max(wanted, have - long_idle)
     if wanted == have or _is_too_soon(size, now, pace, grows=wanted > have):
         return replace(size, workers=have)
     return Size(wanted, now, grew=wanted > have)
+
+
+def useful_workers(component: Component, steps: int, shape: Shape) -> float:
+    """How many workers of a shape so many steps of a component could all keep busy at once."""
+    room, needs = shape.resources, shape.needs(component)
+    fit = min(int(room[name] / needs[name]) for name in room if needs[name])
+    return steps / max(1, min(fit, shape.threads))
 
 
 def _wanted(have: int, demand: Demand, bounds: Bounds, pace: Pace) -> int:

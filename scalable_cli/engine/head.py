@@ -6,11 +6,13 @@ import contextlib
 import heapq
 import queue
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import chain
 from typing import TYPE_CHECKING
 
+from scalable_cli.engine.adapt import Demand, useful_workers
 from scalable_cli.engine.control import LOOK_EVERY_S, stop_request
 from scalable_cli.engine.dispatch import Dispatcher, Lost, Started
 from scalable_cli.engine.failures import Failures
@@ -32,11 +34,14 @@ if TYPE_CHECKING:
     from scalable_cli.engine.compose import Composer
     from scalable_cli.engine.ledger import Ledger
     from scalable_cli.engine.steps import StepSpec
-    from scalable_cli.launchers.local import Shape
+    from scalable_cli.engine.supply import Crew
     from scalable_cli.model.artifact import ArtifactRef
+    from scalable_cli.model.launcher import Shape
     from scalable_cli.model.plan import Plan
 
 STOP_GRACE_S = 15.0
+# What a step takes of which nothing is known; more workers are there soon if it takes longer.
+ASSUMED_S = 60.0
 TICK_S = 0.5
 
 
@@ -50,29 +55,32 @@ class Ended:
 
 @dataclass
 class Head:
-    """Executes a plan on one machine's workers. Used once, by one thread."""
+    """Executes a plan with a crew of workers. Used once, by one thread."""
 
     plan: Plan
     ledger: Ledger
     composer: Composer
-    shape: Shape
+    crew: Crew
     open_client: Callable[[], contextlib.AbstractContextManager[object]]
     keep_going: bool = False
     limits: Limits = field(default_factory=Limits)
     cost: Callable[[], Decimal | None] = lambda: Decimal(0)
     _failures: Failures = field(default_factory=Failures)
     _fresh: deque[int] = field(default_factory=deque)
-    _ready: deque[int] = field(default_factory=deque)
+    _ready: dict[str, deque[int]] = field(default_factory=dict)
     _later: list[tuple[float, int]] = field(default_factory=list)
     _attempt: dict[int, int] = field(default_factory=dict)
     _flying: set[int] = field(default_factory=set)
     _trouble: StorageError | None = None
     _closing: bool = False
+    _interrupted: bool = False
     _halt: Halt | None = None
     _looked_at: float = 0.0
 
     def __post_init__(self) -> None:
-        self._supply = Supply(self.shape)
+        self._supply = Supply()
+        self._pools = [self.crew.pool_of(planned.component) for planned in self.plan.tasks]
+        self._ready.update({pool: deque() for pool in self._pools})
         self._depend = Dependencies(self.plan.steps)
         self._reuse = Reuse(self.ledger, self.composer)
         self._guard = Guard(self.limits)
@@ -84,10 +92,10 @@ class Head:
         self._fresh.extend(self._depend.free())
         self._recall()
         self._look_up()
-        if self._ready:
+        if self._waiting:
             run = self.ledger.run
             with self.open_client() as client:
-                self._work(Dispatcher(client, run.store, run.id))
+                self._work(Dispatcher(client, run.store, run.id, self.crew.stop_steps))
         self.ledger.flush(force=True)
         done = all(self.ledger.has_result(index) for index in range(len(self.plan.steps)))
         if done:
@@ -125,7 +133,7 @@ class Head:
                 continue
             record = self._reuse.result(index)
             if record is None:
-                self._ready.append(index)
+                self._queue(index)
                 continue
             self.ledger.record_cached(index, record)
             self._note_result(index, record.outputs, record.key)
@@ -137,11 +145,12 @@ class Head:
     def _work(self, dispatcher: Dispatcher) -> None:
         try:
             self._submit(dispatcher)
-            while dispatcher.in_flight or self._ready or self._later:
+            while dispatcher.in_flight or self._waiting or self._later:
                 self._hear(dispatcher)
                 if self._trouble is not None:
                     raise self._trouble
                 self._look_up()
+                self.crew.steer(self._demand)
                 self._submit(dispatcher)
                 self.ledger.flush()
                 self._check_limits(dispatcher)
@@ -168,12 +177,18 @@ class Head:
         self.ledger.record(Kind.NOTE, text=halt.reason)
         self._close()
         if halt.mode is Mode.NOW:
-            dispatcher.interrupt()
+            self._interrupt(dispatcher)
+
+    def _interrupt(self, dispatcher: Dispatcher) -> None:
+        """End the running steps."""
+        self._interrupted = True
+        dispatcher.interrupt()
 
     def _close(self) -> None:
         """Start nothing more."""
         self._closing = True
-        self._ready.clear()
+        for queue_ in self._ready.values():
+            queue_.clear()
         self._later.clear()
 
     def _hear(self, dispatcher: Dispatcher) -> None:
@@ -188,7 +203,7 @@ class Head:
                 dispatcher.settle(message)
                 message = dispatcher.messages.get_nowait()
         while self._later and self._later[0][0] <= time.monotonic():
-            self._ready.append(heapq.heappop(self._later)[1])
+            self._queue(heapq.heappop(self._later)[1])
 
     def _take(self, message: StepResult | Started | Lost) -> None:
         if isinstance(message, Started):
@@ -211,31 +226,61 @@ class Head:
             self._flying.discard(news.index)
         return first
 
-    def _submit(self, dispatcher: Dispatcher) -> None:
-        while self._ready and not self._closing:
-            index = self._ready[0]
-            task = self.plan.steps[index].task
-            factor = self._failures.memory_factor(index)
-            needs = self.shape.needs(self.plan.tasks[task].component, factor)
-            if not self._supply.fits(task, needs, dispatcher.used, dispatcher.in_flight):
-                return
-            dispatcher.submit(self._next_batch(task, factor), needs)
+    @property
+    def _waiting(self) -> bool:
+        """Whether steps are ready to be sent."""
+        return any(self._ready.values())
 
-    def _next_batch(self, task: int, factor: Decimal) -> list[StepSpec]:
+    def _queue(self, index: int) -> None:
+        self._ready[self._pools[self.plan.steps[index].task]].append(index)
+
+    def _submit(self, dispatcher: Dispatcher) -> None:
+        for pool, ready in self._ready.items():
+            shape = self.crew.shape(pool)
+            while ready and not self._closing:
+                index = ready[0]
+                task = self.plan.steps[index].task
+                factor = self._failures.memory_factor(index)
+                needs = shape.needs(self.plan.tasks[task].component, factor)
+                busy = dispatcher.busy[pool]
+                if not self._supply.fits(task, shape, needs, dispatcher.used, busy):
+                    break
+                batch = self._next_batch(ready, task, factor, shape)
+                dispatcher.submit(batch, needs, pool)
+
+    def _next_batch(
+        self, ready: deque[int], task: int, factor: Decimal, shape: Shape
+    ) -> list[StepSpec]:
         """The next ready steps of a task: several when they are short and many."""
         batch: list[StepSpec] = []
-        size = self._supply.batch_size(task, len(self._ready))
+        size = self._supply.batch_size(task, shape, len(ready))
         memory = int(self.plan.tasks[task].component.memory_bytes * factor)
-        while self._ready and len(batch) < size:
-            index = self._ready[0]
+        while ready and len(batch) < size:
+            index = ready[0]
             same = self.plan.steps[index].task == task
             if not same or self._failures.memory_factor(index) != factor:
                 break
-            self._ready.popleft()
+            ready.popleft()
             self._attempt[index] = self._attempt.get(index, 0) + 1
             self._flying.add(index)
             batch.append(self.composer.spec(index, self._attempt[index], memory))
         return batch
+
+    def _demand(self) -> dict[str, Demand]:
+        """What there is to do for each pool, with what is under way."""
+        steps = chain(self._flying, *self._ready.values())
+        counts = Counter(self.plan.steps[index].task for index in steps)
+        demand = dict.fromkeys(self._ready, Demand())
+        for task, count in counts.items():
+            planned, pool = self.plan.tasks[task], self._pools[task]
+            declared = planned.task.declared.duration_s
+            assumed = ASSUMED_S if declared is None else float(declared)
+            largest = self.crew.largest(pool)
+            useful = useful_workers(planned.component, count, largest)
+            # A step that leaves no room for another takes all of its worker's processors.
+            cpu_seconds = useful * float(largest.cpus) * self._supply.mean_s(task, assumed)
+            demand[pool] = demand[pool].plus(cpu_seconds, useful)
+        return demand
 
     # What became of a step
 
@@ -245,13 +290,16 @@ class Head:
             self.ledger.record_done(index, result)
             self._supply.learn(self.plan.steps[index].task, result.seconds)
             self._note_result(index, result.outputs, self.ledger.keys[index])
-        elif not result.stopped:
+        elif result.stopped:
+            if not self._interrupted:
+                self._lose(result, "its worker was told to go")
+        else:
             usage = {**usage_of(result), "text": result.text, "exit": result.exit_code}
             self._judge(index, kind_of(result), usage, out_of_memory=result.out_of_memory)
             if result.ends_run and self._trouble is None:
                 self._trouble = StorageError(result.text, hint=result.hint, lasting=True)
 
-    def _lose(self, spec: StepSpec, text: str) -> None:
+    def _lose(self, spec: StepSpec | StepResult, text: str) -> None:
         """A worker went away with a step."""
         usage = {"attempt": spec.attempt, "exit": None}
         self._judge(spec.index, FailureKind.INFRASTRUCTURE, {**usage, "text": text})
@@ -290,7 +338,7 @@ class Head:
     def _stop(self, dispatcher: Dispatcher) -> None:
         """End running steps and keep what still arrives, for a short while."""
         self._closing = True
-        dispatcher.interrupt()
+        self._interrupt(dispatcher)
         until = time.monotonic() + STOP_GRACE_S
         while dispatcher.in_flight and time.monotonic() < until:
             self._hear(dispatcher)

@@ -28,7 +28,6 @@ from scalable_cli.engine.limits import Limits
 from scalable_cli.engine.rundir import RunDirectory, RunFacts, create_run, load_plan
 from scalable_cli.engine.worker import CONTEXT
 from scalable_cli.errors import RefusedError, StorageError
-from scalable_cli.host import cpu_count, memory_bytes
 from scalable_cli.journal.events import Kind
 from scalable_cli.journal.fold import read_events
 from scalable_cli.journal.writer import JournalWriter
@@ -37,6 +36,7 @@ from scalable_cli.model.manifest import Provider
 from scalable_cli.model.run import Run, RunState
 from scalable_cli.report import new_fold
 from scalable_cli.report.fold import describe
+from scalable_cli.session.crew import crew_of
 from scalable_cli.session.following import WorkflowFile, follow
 from scalable_cli.session.python import find_python, require_scalable
 from scalable_cli.store.cache import StepCache
@@ -160,7 +160,7 @@ def _execute(
         ledger.flush()
         ended = Ended(RunState.STOPPED)
         try:
-            steps = _head(plan, ledger, facts).execute()
+            steps = _head(plan, ledger, facts, host).execute()
             if plan.workflow and steps.state is RunState.DONE:
                 if observer is not None:
                     observer.on_output()
@@ -204,21 +204,18 @@ def _with_resume(error: StorageError, run: RunDirectory) -> StorageError:
     return StorageError(error.text, hint=hint, lasting=error.lasting)
 
 
-def _head(plan: Plan, ledger: Ledger, facts: dict[str, object]) -> Head:
-    from scalable_cli.launchers.local import open_client, options_of, shape
-
-    options = options_of(plan.manifest.target)
+def _head(plan: Plan, ledger: Ledger, facts: dict[str, object], host: Host) -> Head:
     components = [planned.component for planned in plan.tasks]
-    local = shape(options, components, cpu_count(), memory_bytes())
-    python = facts.get("python")
+    limits, python = _limits(facts), facts.get("python")
+    opening = crew_of(plan.manifest.target, components, ledger.run, host, limits.duration_s)
     return Head(
         plan,
         ledger,
         Composer(plan, ledger.run, str(python) if python else None, read_folders(ledger.run)),
-        local,
-        lambda: open_client(options, local),
+        opening.crew,
+        opening.open_client,
         keep_going=facts.get("keep_going") is True,
-        limits=_limits(facts),
+        limits=limits,
     )
 
 
