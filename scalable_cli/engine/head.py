@@ -22,7 +22,7 @@ from scalable_cli.engine.ready import Dependencies
 from scalable_cli.engine.reuse import Reuse
 from scalable_cli.engine.steps import StepResult, log_name
 from scalable_cli.engine.supply import Supply
-from scalable_cli.engine.worker import start_afresh
+from scalable_cli.engine.worker import start_afresh, sweep
 from scalable_cli.errors import StorageError
 from scalable_cli.journal.events import Kind
 from scalable_cli.journal.fold import decode_refs
@@ -94,8 +94,11 @@ class Head:
         self._look_up()
         if self._waiting:
             run = self.ledger.run
-            with self.open_client() as client:
-                self._work(Dispatcher(client, run.store, run.id, self.crew.stop_steps))
+            try:
+                with self.open_client() as client:
+                    self._work(Dispatcher(client, run.store, run.id, self.crew.stop_steps))
+            finally:
+                sweep()
         self.ledger.flush(force=True)
         done = all(self.ledger.has_result(index) for index in range(len(self.plan.steps)))
         if done:

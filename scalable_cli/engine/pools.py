@@ -14,6 +14,7 @@ from scalable_cli.engine.lease import last_claim
 from scalable_cli.engine.server import HEAD, STOP_STEPS, Station
 from scalable_cli.engine.tls import secured
 from scalable_cli.errors import ProviderError
+from scalable_cli.host.process import temporary_folder
 from scalable_cli.launchers.settings import SILENT_S, dask_settings
 from scalable_cli.model.codec import encode
 
@@ -86,7 +87,8 @@ class Pools:
         logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
         settings = dask_settings(losses=0) | {"distributed.scheduler.worker-ttl": self.silent_s}
         with (
-            dask.config.set(settings),
+            temporary_folder() as folder,
+            dask.config.set(settings | {"temporary-directory": folder}),
             secured(self.run, self.now(), self.lifetime_s) as security,
             self._scheduler(security) as cluster,
         ):

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import signal
-import tempfile
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from scalable_cli.engine.lease import last_claim, read_holder
 from scalable_cli.engine.tls import worker_security
 from scalable_cli.engine.worker import STOP
 from scalable_cli.errors import ProviderError, StorageError, UsageError
-from scalable_cli.host.process import GRACE_S
+from scalable_cli.host.process import GRACE_S, temporary_folder
 from scalable_cli.launchers.settings import dask_settings
 from scalable_cli.model.codec import decode
 
@@ -71,7 +70,7 @@ async def _serve(run: RunDirectory, place: Place) -> None:
 
     station, security = await _find_head(run)
     threads, resources = _pool(station, place.pool)
-    with tempfile.TemporaryDirectory(prefix="scalable-") as folder:
+    with temporary_folder() as folder:
         try:
             worker = await Worker(
                 station.address,

@@ -181,6 +181,13 @@ def _guard() -> Guard:
 _guard_lock = threading.Lock()
 
 
+def sweep() -> None:
+    """End what steps of this process have left in the background."""
+    with _guard_lock:
+        if _guard.cache_info().currsize:
+            _guard().sweep()
+
+
 @contextlib.contextmanager
 def _fresh_folder(folder: str) -> Iterator[None]:
     shutil.rmtree(folder, ignore_errors=True)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import resource
 import select
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import uuid
 from dataclasses import dataclass
 from functools import cache
 from typing import IO, TYPE_CHECKING
+
+from scalable_cli.host import own_environ
 
 if TYPE_CHECKING:
     import threading
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 GRACE_S = 10.0
 FIRST_POLL_S, POLL_S = 0.005, 0.25
 SLACK_KIB = 16 << 10
+# A process may fork while the others are being killed.
+_ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,7 @@ class Guard:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.mark = f"SCALABLE_GUARD={uuid.uuid4().hex}"
+        self._numbers = itertools.count(1)
         self._process = subprocess.Popen(
             ["/bin/sh", "-c", self._SCRIPT, self.mark],
             stdin=subprocess.PIPE,
@@ -105,6 +112,14 @@ class Guard:
         """The group `pid` has ended."""
         self._say(f"- {pid}\n")
 
+    def next_mark(self) -> str:
+        """A mark for one child, which starts with that of all children."""
+        return f"{self.mark}-{next(self._numbers)}"
+
+    def sweep(self) -> None:
+        """End every process that children have left behind."""
+        end_marked(self.mark)
+
     def close(self) -> None:
         """End the guard itself."""
         if self._process.stdin is not None:
@@ -119,6 +134,37 @@ class Guard:
                 os.write(self._process.stdin.fileno(), line.encode())
 
 
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[str]:
+    """A folder that is gone with the block, and also should this process be killed."""
+    with (
+        tempfile.TemporaryDirectory(prefix="scalable-", ignore_cleanup_errors=True) as folder,
+        removed_if_killed(folder),
+    ):
+        yield folder
+
+
+@contextlib.contextmanager
+def removed_if_killed(*folders: str) -> Iterator[None]:
+    """A small process removes the folders if this one is gone before the block has ended."""
+    # Twice, because children of this process may take a moment to go.
+    script = 'trap "" INT TERM HUP; read -r _ || for s in 1 4; do sleep $s; rm -rf -- "$@"; done'
+    broom = subprocess.Popen(
+        ["/bin/sh", "-c", script, "scalable", *folders],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=own_environ(),
+        start_new_session=True,
+        cwd="/",
+    )
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            broom.communicate(b"\n")
+
+
 def run_child(
     argv: Sequence[str], *, cwd: Path, environ: Mapping[str, str], log: IO[bytes], watch: Watch
 ) -> Finished:
@@ -129,8 +175,9 @@ def run_child(
     """
     started = time.monotonic()
     environ = dict(environ)
-    if watch.guard is not None:
-        name, _, value = watch.guard.mark.partition("=")
+    mark = None if watch.guard is None else watch.guard.next_mark()
+    if mark is not None:
+        name, _, value = mark.partition("=")
         environ[name] = value
     inherited = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     child = subprocess.Popen(
@@ -150,6 +197,9 @@ def run_child(
     finally:
         # What the child left in the background ends with it.
         signal_group(child.pid, signal.SIGKILL)
+        # Looking through /proc takes milliseconds: what short children leave ends with the run.
+        if mark is not None and time.monotonic() - started >= POLL_S:
+            end_marked(mark)
         if watch.guard is not None:
             watch.guard.remove(child.pid)
     child.returncode = os.waitstatus_to_exitcode(status)
@@ -164,6 +214,31 @@ def run_child(
         seen.stopped and not seen.timed_out,
         seen.out_of_memory,
     )
+
+
+def end_marked(mark: str) -> None:
+    """Kill the processes with this mark, alone or followed by a dash, in their environment."""
+    for _ in range(_ROUNDS):
+        found = marked(mark)
+        if not found:
+            return
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def marked(mark: str) -> list[int]:
+    """The processes with this mark; none where /proc does not tell."""
+    found = []
+    whole, start = f"{mark}\0".encode(), f"{mark}-".encode()
+    with contextlib.suppress(OSError), os.scandir("/proc") as entries:
+        for entry in entries:
+            if entry.name.isdigit():
+                with contextlib.suppress(OSError), open(f"{entry.path}/environ", "rb") as stream:
+                    environ = stream.read()
+                    if whole in environ or start in environ:
+                        found.append(int(entry.name))
+    return found
 
 
 def signal_group(pid: int, number: signal.Signals) -> None:

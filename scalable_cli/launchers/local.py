@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
-import tempfile
 from dataclasses import dataclass
 from decimal import Decimal
 from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
 from scalable_cli.errors import RefusedError
+from scalable_cli.host.process import removed_if_killed, temporary_folder
 from scalable_cli.launchers.settings import dask_settings
 from scalable_cli.model.launcher import Pool, Shape, Workers
 from scalable_cli.model.manifest import LocalOptions
@@ -73,8 +73,12 @@ def open_client(
     logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
     settings = dask_settings(losses=losses)
     with (
-        dask.config.set(settings | {"distributed.worker.multiprocessing-method": method}),
-        tempfile.TemporaryDirectory(prefix="scalable-") as folder,
+        temporary_folder() as folder,
+        _server_folder() if options.processes else contextlib.nullcontext(),
+        dask.config.set(
+            settings
+            | {"distributed.worker.multiprocessing-method": method, "temporary-directory": folder}
+        ),
         LocalCluster(
             n_workers=shape.workers,
             threads_per_worker=shape.threads,
@@ -93,6 +97,13 @@ def open_client(
         Client(cluster, set_as_default=False) as client,
     ):
         yield client
+
+
+def _server_folder() -> contextlib.AbstractContextManager[None]:
+    """Where multiprocessing keeps the socket of its fork server: nobody else would remove it."""
+    from multiprocessing.util import get_temp_dir
+
+    return removed_if_killed(get_temp_dir())
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,9 @@ T = TypeVar("T")
 def retrying(
     store: Store, patience: Patience | None = None, pause: Callable[[float], bool] = wait
 ) -> RetryingStore:
-    """The store with this patience, in place of the one that it may have already."""
-    return RetryingStore(plain(store), patience or Patience(), pause)
+    """The store with this patience (else the one that it has), and this way to pause."""
+    known = store.patience if isinstance(store, RetryingStore) else Patience()
+    return RetryingStore(plain(store), patience or known, pause)
 
 
 def plain(store: Store) -> Store:
@@ -41,11 +42,11 @@ class RetryingStore:
         self, inner: Store, patience: Patience, pause: Callable[[float], bool] = wait
     ) -> None:
         self.inner = inner
-        self._patience, self._pause = patience, pause
+        self.patience, self._pause = patience, pause
 
     def __reduce__(self) -> tuple[type[RetryingStore], tuple[Store, Patience]]:
         """Travel to a worker without `pause`, which belongs to this process."""
-        return RetryingStore, (self.inner, self._patience)
+        return RetryingStore, (self.inner, self.patience)
 
     @property
     def uri(self) -> str:
@@ -54,7 +55,7 @@ class RetryingStore:
 
     def scan(self, prefix: str) -> Iterator[Entry]:
         """Every key that starts with `prefix`, sorted; goes on behind the last one told."""
-        tries, last = Tries(self._patience, self._pause), ""
+        tries, last = Tries(self.patience, self._pause), ""
         while True:
             try:
                 for entry in self.inner.scan(prefix):
@@ -131,4 +132,4 @@ class RetryingStore:
         return self.inner.local_path(key)
 
     def _persist(self, action: Callable[[], T]) -> T:
-        return persist(action, self._patience, self._pause)
+        return persist(action, self.patience, self._pause)
