@@ -43,7 +43,7 @@ The run:
   status     Show how a run is going
   logs       Show what the steps of a run wrote
   report     Sum up a run: steps, time, cost, results
-  cache      Explain why a step runs again or does not
+  cache      List, explain and clean up what is cached
 
 More:
   help       Show the help of a command: scalable help plan

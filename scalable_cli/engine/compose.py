@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from scalable_cli.engine.rundir import RunDirectory
     from scalable_cli.model.artifact import ArtifactRef
     from scalable_cli.model.cache import StepRecord
+    from scalable_cli.model.manifest import Manifest
     from scalable_cli.model.plan import PlannedTask
 
 INPUTS = "inputs.json"
@@ -229,8 +230,13 @@ def store_inputs(plan: Plan, run: RunDirectory) -> None:
 
 
 def local_cache(plan: Plan) -> Path:
-    """The folder of this machine that only makes things faster."""
-    return Path(plan.manifest.folder, plan.manifest.project.local_cache)
+    """The plan's folder of this machine that only makes things faster."""
+    return local_cache_of(plan.manifest)
+
+
+def local_cache_of(manifest: Manifest) -> Path:
+    """The project's folder of this machine that only makes things faster."""
+    return Path(manifest.folder, manifest.project.local_cache)
 
 
 def read_folders(run: RunDirectory) -> Mapping[str, Sequence[tuple[str, str]]]:

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from scalable_cli.model.store import Store
     from scalable_cli.store.verified import Verified
 
-_STEPS = "cache/steps/"
-_OBJECTS = "cache/objects/"
-_RECORD = "scalable.step/1"
+STEPS = "cache/steps/"
+OBJECTS = "cache/objects/"
+RECORD_SCHEMA = "scalable.step/1"
 _HISTORY = "scalable.history/1"
 
 # What reading JSON of the wrong form raises.
@@ -47,12 +47,12 @@ _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 def object_key(digest: str) -> str:
     """Where the bytes with this SHA-256 lie in the store."""
-    return f"{_OBJECTS}{digest[:2]}/{digest}"
+    return f"{OBJECTS}{digest[:2]}/{digest}"
 
 
 def record_key(key: str) -> str:
     """Where the record of the step with this key lies in the store."""
-    return f"{_STEPS}{key[:2]}/{key}.json"
+    return f"{STEPS}{key[:2]}/{key}.json"
 
 
 def history_key(task: str) -> str:
@@ -78,11 +78,11 @@ class StepCache:
         self.refused = False
         self._store = store
         self._verified = verified
-        self._folder = store.uri if store.local_path(_STEPS + "index") else None
+        self._folder = store.uri if store.local_path(STEPS + "index") else None
         self._asked = 0
         self._names: dict[str, set[str]] = {}
-        self._steps = _Listing(store, _STEPS)
-        self._objects = _Listing(store, _OBJECTS)
+        self._steps = _Listing(store, STEPS)
+        self._objects = _Listing(store, OBJECTS)
 
     def has(self, key: str) -> bool:
         """Whether a step with this key succeeded before (its outputs may be gone since)."""
@@ -93,7 +93,7 @@ class StepCache:
             return self._size(self._steps, record_key(key)) is not None
         names = self._names.get(key[:2])
         if names is None:
-            names = self._names[key[:2]] = _names(f"{self._folder}/{_STEPS}{key[:2]}")
+            names = self._names[key[:2]] = _names(f"{self._folder}/{STEPS}{key[:2]}")
         return f"{key}.json" in names
 
     def record(self, key: str) -> StepRecord | None:
@@ -245,7 +245,7 @@ def _objects_of(record: StepRecord) -> Iterator[tuple[str, int]]:
 
 def _encode_record(record: StepRecord) -> dict[str, object]:
     return {
-        "schema": _RECORD,
+        "schema": RECORD_SCHEMA,
         "key": record.key,
         "step": record.step,
         "run": record.run,
@@ -258,7 +258,7 @@ def _encode_record(record: StepRecord) -> dict[str, object]:
 
 def _decode_record(key: str, document: Any) -> StepRecord:
     """The record that the document holds; raises one of `_DAMAGED` when it holds none."""
-    if document["schema"] != _RECORD or document["key"] != key:
+    if document["schema"] != RECORD_SCHEMA or document["key"] != key:
         raise ValueError(key)
     step, run = document["step"], document["run"]
     seconds, cpu_seconds = document["seconds"], document["cpu_seconds"]
