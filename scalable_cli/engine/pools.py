@@ -212,7 +212,7 @@ class Pools:
                     continue
                 ended = ended or f"did not connect within {START_TIMEOUT_S:.0f} s"
                 self._note_failed_start(state, ended)
-            self._let_go(state, machine.name)
+            self._let_go(state, machine.name, at_once=True)
 
     def _note_failed_start(self, state: _State, ended: str) -> None:
         state.failed_starts += 1
@@ -254,19 +254,21 @@ class Pools:
             spec = {"cls": workers.cls, "options": dict(workers.options)}
             self._cluster.worker_spec[name] = spec
 
-    def _let_go(self, state: _State, name: str) -> None:
+    def _let_go(self, state: _State, name: str, *, at_once: bool = False) -> None:
         """End a machine without waiting for it: others may have to start meanwhile."""
         del state.machines[name]
         self._cluster.worker_spec.pop(name, None)
         started = self._cluster.workers.pop(name, None)
         if started is not None:
-            task = asyncio.get_running_loop().create_task(started.close())
+            task = asyncio.get_running_loop().create_task(started.close(at_once=at_once))
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
     async def _end_all(self) -> None:
         """Let every worker go, and wait for those that were let go before."""
-        scheduler = self._cluster.scheduler
+        scheduler, now = self._cluster.scheduler, time.monotonic()
+        for state in self._states.values():
+            self._drop_lost(state, self._look(state, now), now)
         for address in list(scheduler.workers):
             await scheduler.remove_worker(address, expected=True, stimulus_id="run-ended")
         for state in self._states.values():

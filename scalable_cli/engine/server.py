@@ -180,7 +180,18 @@ class _Service:
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.05)  # for the last news to get into the stream
         with contextlib.suppress(asyncio.TimeoutError, OSError):
+            if graceful:
+                await asyncio.wait_for(self._sign_off(), _LAST_NEWS_S)
             await asyncio.wait_for(self.worker.close(executor_wait=False), _LAST_NEWS_S)
+
+    async def _sign_off(self) -> None:
+        """Steps that were sent here and not begun go elsewhere, and nothing counts as lost."""
+        await self.worker.scheduler.unregister(
+            address=self.worker.contact_address,
+            expected=True,
+            close=False,
+            stimulus_id="worker-leaves",
+        )
 
 
 async def _stop_steps(**_: object) -> None:

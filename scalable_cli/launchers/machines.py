@@ -64,14 +64,14 @@ class ProcessMachine:
         last = self._tail()
         return f"{how}: {last}" if last else how
 
-    async def close(self) -> None:
+    async def close(self, *, at_once: bool = False) -> None:
         """End the process: it may leave by itself for a while, then it is killed."""
         if self.status is Status.closed:
             return
         self.status = Status.closing
         if self.process is not None and not await self._is_gone(0):
             signal_group(self.process.pid, signal.SIGTERM)
-            if not await self._is_gone(LEAVE_S):
+            if not await self._is_gone(0 if at_once else LEAVE_S):
                 signal_group(self.process.pid, signal.SIGKILL)
                 await self._is_gone(LEAVE_S)
         self.status = Status.closed

@@ -75,8 +75,9 @@ class Workers:
     """How Dask's SpecCluster starts one worker: `cls(scheduler_address, name=…, **options)`.
 
     An instance of `cls` is awaited to start it, which must not wait for it to connect, and
-    has an async `close()` that ends it whatever state it is in and returns when it is gone,
-    a `status` of Dask's, and `ended`: why the worker ended by itself, None while it has not.
+    has an async `close(at_once=False)` that ends it whatever state it is in and returns when
+    it is gone (`at_once`: it may be frozen, and its steps were given to others), a `status` of
+    Dask's, and `ended`: why the worker ended by itself, None while it has not.
     """
 
     cls: Any
