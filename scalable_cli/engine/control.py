@@ -30,6 +30,17 @@ def stop_request(run: RunDirectory) -> Halt | None:
     return Halt(mode, "stopped on request")
 
 
-def clear_stop(run: RunDirectory) -> None:
-    """Forget a request: the run goes on."""
-    run.store.delete(run.key(STOP_KEY))
+def clear_stop(run: RunDirectory, until: float | None = None) -> None:
+    """Forget a request: the run goes on; with `until`, one that was made up to then."""
+    if until is None or _asked_at(run) <= until:
+        run.store.delete(run.key(STOP_KEY))
+
+
+def _asked_at(run: RunDirectory) -> float:
+    """When a request was made; 0 when there is none that can be read."""
+    try:
+        if run.store.stat(run.key(STOP_KEY)) is None:
+            return 0.0
+        return float(str(run.read_json(STOP_KEY).get("at")))
+    except (StorageError, ValueError):
+        return 0.0

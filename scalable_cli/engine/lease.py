@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from scalable_cli.errors import RefusedError, StorageError
 from scalable_cli.host.process import is_alive, machine, start_time
 from scalable_cli.model.codec import decode, encode
+from scalable_cli.store.retrying import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,12 +71,25 @@ def last_claim(run: RunDirectory) -> tuple[int, Holder | None]:
     return int(name.removeprefix("lease/")), claim
 
 
+def require_free(run: RunDirectory, now: float) -> int:
+    """The newest generation of a run that no head holds; raises RefusedError when one does."""
+    newest, holder = last_claim(run)
+    if holder is not None and holder.alive(now):
+        raise RefusedError(
+            f"{run.id} is still going on (process {holder.pid} on {holder.host})",
+            hint=f"scalable status {run.id}",
+        )
+    return newest
+
+
 class Lease:
     """Held by the head while it works, renewed by a thread, given back at the end."""
 
     def __init__(self, run: RunDirectory, now: Callable[[], float]) -> None:
         self._run, self._now = run, now
-        self._generation = 0
+        # A store that waits for better times would hold up the head's end.
+        self._impatient = replace(run, store=plain(run.store))
+        self.generation = 0
         self._lost = False
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
@@ -83,13 +97,7 @@ class Lease:
     def __enter__(self) -> Lease:
         """Take the lease; raises RefusedError while another head holds it, StorageError."""
         for _ in range(_ROUNDS):
-            newest, holder = last_claim(self._run)
-            if holder is not None and holder.alive(self._now()):
-                raise RefusedError(
-                    f"{self._run.id} is still going on (process {holder.pid} on {holder.host})",
-                    hint=f"scalable status {self._run.id}",
-                )
-            self._generation = newest + 1
+            self.generation = require_free(self._run, self._now()) + 1
             if self._claim():
                 self._run.write_json(LEASE, encode(self._holder()))
                 self._thread.start()
@@ -103,8 +111,8 @@ class Lease:
         try:
             self.verify()
             released = replace(self._holder(), released=True)
-            self._run.write_json(_claim(self._generation), encode(released))
-            self._run.store.delete(self._run.key(LEASE))
+            self._impatient.write_json(_claim(self.generation), encode(released))
+            self._impatient.store.delete(self._run.key(LEASE))
         except (LostLeaseError, StorageError):
             return
 
@@ -119,8 +127,8 @@ class Lease:
         To be called before each write. What a head writes in the moment between, whole as
         each write is, goes to segments of the journal and results that nobody else writes.
         """
-        above = self._run.key(_claim(self._generation + 1))
-        if not self._lost and self._run.store.stat(above) is None:
+        above = self._run.key(_claim(self.generation + 1))
+        if not self._lost and self._impatient.store.stat(above) is None:
             return
         self._lost = True
         raise LostLeaseError(
@@ -130,7 +138,7 @@ class Lease:
 
     def _claim(self) -> bool:
         """Whether this head has the generation now."""
-        holder, name = self._holder(), _claim(self._generation)
+        holder, name = self._holder(), _claim(self.generation)
         created = self._run.write_json(name, encode(holder), create_only=True)
         # A write that was tried again may have found what it wrote itself the first time.
         return created or _read(self._run, name) == holder
@@ -139,7 +147,7 @@ class Lease:
         while not self._done.wait(RENEW_S):
             try:
                 self.verify()
-                self._run.write_json(LEASE, encode(self._holder()))
+                self._impatient.write_json(LEASE, encode(self._holder()))
             except LostLeaseError:
                 return
             except StorageError:
@@ -149,7 +157,7 @@ class Lease:
         pid = os.getpid()
         expires = round(self._now() + LEASE_S, 3)
         started = start_time(pid) or ""
-        return Holder(socket.gethostname(), machine(), pid, started, expires, self._generation)
+        return Holder(socket.gethostname(), machine(), pid, started, expires, self.generation)
 
 
 def _claim(generation: int) -> str:

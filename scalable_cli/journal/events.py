@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Kind(Enum):
     """The kinds of event; `step` events carry the step's id and, from attempt 1 on, `attempt`."""
 
-    RUN_STARTED = "run.started"  # head, pid, workers, continued: by the same workflow
+    RUN_STARTED = "run.started"  # head, pid, generation, continued: by the same workflow
     RUN_ENDED = "run.ended"  # state, reason, cost
     STEP_STARTED = "step.started"
     STEP_DONE = "step.done"  # key, seconds, cpu, peak, outputs

@@ -55,6 +55,7 @@ class Fold:
         self.ended: float | None = None
         self.cost: str | None = None
         self.head: str | None = None
+        self.generation = 0
         self.tasks: dict[str, TaskFacts] = {}
         self.steps: dict[str, StepFacts] = {}
         self.failures: dict[str, Failure] = {}
@@ -73,6 +74,7 @@ class Fold:
             case Kind.RUN_STARTED:
                 self.state, self.reason, self.ended = RunState.RUNNING, None, None
                 self.head = event.text("head") or None
+                self.generation = int(event.number("generation"))
                 if not event.values.get("continued"):
                     self._forget_workflow()
                 for facts in self.steps.values():

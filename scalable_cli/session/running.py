@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import socket
+import time
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -27,7 +28,7 @@ from scalable_cli.engine.ledger import Ledger, Observer
 from scalable_cli.engine.limits import Limits
 from scalable_cli.engine.rundir import RunDirectory, RunFacts, create_run, load_plan
 from scalable_cli.engine.worker import CONTEXT
-from scalable_cli.errors import RefusedError, StorageError
+from scalable_cli.errors import RefusedError, ScalableError, StorageError
 from scalable_cli.journal.events import Kind
 from scalable_cli.journal.fold import read_events
 from scalable_cli.journal.writer import JournalWriter
@@ -39,6 +40,7 @@ from scalable_cli.report.fold import describe
 from scalable_cli.session.crew import crew_of
 from scalable_cli.session.following import WorkflowFile, follow
 from scalable_cli.session.python import find_python, require_scalable
+from scalable_cli.session.watchdog import Watchdog
 from scalable_cli.store.cache import StepCache
 from scalable_cli.store.retrying import retrying
 from scalable_cli.store.verified import Verified
@@ -87,8 +89,19 @@ def run_plan(
 ) -> RunResult:
     """Make a run directory and run the plan to its end on the local target.
 
-    Raises RefusedError before anything is written when this version cannot start it;
     KeyboardInterrupt and SystemExit go on up after the run has been ended cleanly.
+    Otherwise as `prepare_run`.
+    """
+    run, plan = prepare_run(session, plan, estimate, request)
+    return _execute(run, plan, session.host, observe, request.out)
+
+
+def prepare_run(
+    session: Session, plan: Plan, estimate: Estimate | None, request: RunRequest
+) -> tuple[RunDirectory, Plan]:
+    """Make a run directory with all that a head needs; and the plan with its workflow.
+
+    Raises RefusedError before anything is written when this version cannot start it.
     """
     manifest, host = session.manifest, session.host
     wiring.require_launcher(manifest.target)
@@ -115,8 +128,7 @@ def run_plan(
             store_code(run.store, run.id, plan.code_digest, plan.code, Path(manifest.folder))
         store_inputs(plan, run)
 
-    run = create_run(session.store, plan, facts, fill)
-    return _execute(run, plan, host, observe, request.out)
+    return create_run(session.store, plan, facts, fill), plan
 
 
 def resume_run(
@@ -127,14 +139,30 @@ def resume_run(
 ) -> RunResult:
     """Go on with a run that failed, was stopped or lost its head, from its directory alone.
 
-    A workflow file is run again from its beginning; `out` as in `RunRequest`.
+    A workflow file is run again from its beginning; `out` as in `RunRequest`. A request to
+    stop that is left is forgotten.
     """
+    run, plan = _open(run)
+    return _execute(run, plan, host, observe, out, forget_stop=True)
+
+
+def lead_run(
+    run: RunDirectory,
+    host: Host,
+    observe: Callable[[RunDirectory], Observer] | None = None,
+    out: TextIO | None = None,
+) -> RunResult:
+    """As `resume_run`, for a head that nobody started by hand: a request to stop holds."""
+    run, plan = _open(run)
+    return _execute(run, plan, host, observe, out)
+
+
+def _open(run: RunDirectory) -> tuple[RunDirectory, Plan]:
     run = RunDirectory(retrying(run.store), run.id)
     plan = load_plan(run)
     workflow = run.read_json("run.json").get("workflow")
-    plan = replace(plan, workflow=str(workflow) if workflow else None)
     wiring.require_launcher(plan.manifest.target)
-    return _execute(run, plan, host, observe, out)
+    return run, replace(plan, workflow=str(workflow) if workflow else None)
 
 
 def _execute(
@@ -143,29 +171,36 @@ def _execute(
     host: Host,
     observe: Callable[[RunDirectory], Observer] | None,
     out: TextIO | None,
+    *,
+    forget_stop: bool = False,
 ) -> RunResult:
-    facts = run.read_json("run.json")
+    facts, started = run.read_json("run.json"), time.monotonic()
     fold = new_fold(facts)
-    with Lease(run, host.now):
+    with Lease(run, host.now) as lease:
         for event in read_events(run.store, run.id):
             fold.take(event)
         if fold.state is RunState.DONE:
             raise RefusedError(f"{run.id} is done", hint=f"scalable report {run.id}")
-        journal = JournalWriter(run.store, run.id, host.now)
+        journal = JournalWriter(run.store, run.id, host.now, verify=lease.verify)
         observer = observe(run) if observe else None
         cache = StepCache(run.store, Verified(run.store, local_cache(plan)))
         ledger = Ledger(plan, run, cache, journal, fold, observer, host.now)
-        clear_stop(run)
-        ledger.record(Kind.RUN_STARTED, head=socket.gethostname(), pid=os.getpid())
+        clear_stop(run, None if forget_stop else fold.ended or 0.0)
+        ledger.record(
+            Kind.RUN_STARTED,
+            head=socket.gethostname(),
+            pid=os.getpid(),
+            generation=lease.generation,
+        )
         ledger.flush()
-        ended = Ended(RunState.STOPPED)
+        ended = Ended(RunState.STOPPED, "the head failed")
         try:
             steps = _head(plan, ledger, facts, host).execute()
             if plan.workflow and steps.state is RunState.DONE:
                 if observer is not None:
                     observer.on_output()
                 file = _workflow_file(run, plan, str(facts["python"]), host, out)
-                steps = Ended(follow(file, journal, fold))
+                steps = _follow(file, ledger, Watchdog(run, _limits(facts), started))
             ended = steps
         except KeyboardInterrupt:
             ended = Ended(RunState.STOPPED, "interrupted")
@@ -173,11 +208,26 @@ def _execute(
         except StorageError as error:
             ended = Ended(RunState.STOPPED, error.text)
             raise _with_resume(error, run) from error
+        except ScalableError as error:
+            ended = Ended(RunState.STOPPED, error.text)
+            raise
         finally:
-            # First, because it may be what fills the disk that the journal needs.
-            shutil.rmtree(context_of(plan, run).scratch, ignore_errors=True)
-            _finish(ledger, ended, plan)
+            if not lease.lost:
+                # First, because it may be what fills the disk that the journal needs.
+                shutil.rmtree(context_of(plan, run).scratch, ignore_errors=True)
+                _finish(ledger, ended, plan)
     return RunResult(describe(run, facts, fold, host.now()), run)
+
+
+def _follow(file: WorkflowFile, ledger: Ledger, watchdog: Watchdog) -> Ended:
+    """Run the workflow file to its end, or until the run must end."""
+    try:
+        with watchdog:
+            return Ended(follow(file, ledger.journal, ledger.fold))
+    except KeyboardInterrupt:
+        if watchdog.halt is None:
+            raise
+        return Ended(RunState.STOPPED, watchdog.halt.reason)
 
 
 def _finish(ledger: Ledger, ended: Ended, plan: Plan) -> None:
