@@ -148,7 +148,9 @@ class FaultStudy:
         return run.store.stat(run.key("run.json")) is not None
 
     def events(self, *kinds: str) -> list[Event]:
-        """The newest run's events of these kinds."""
+        """The newest run's events of these kinds; none before there is a run."""
+        if not self.has_run():
+            return []
         run = self.directory
         return [e for e in read_events(run.store, run.id) if e.kind.value in kinds]
 

@@ -124,12 +124,10 @@ class FaultyStore:
         """Fail now, or tell that it must fail after the work was done."""
         if self.faults.slow_s:
             time.sleep(self.faults.slow_s)
-        if self.faults.away and self.faults.away in key and os.path.exists(self.faults.away_while):
-            raise StorageError(
-                f'cannot write "{key}": no space left',
-                hint="free some",
-                lasting=self.faults.lasting,
-            )
+        faults = self.faults
+        if faults.away and faults.away in key and os.path.exists(faults.away_while):
+            text = f'cannot write "{key}": no space left'
+            raise StorageError(text, hint="free some", lasting=faults.lasting)
         with self._lock:
             self._count += 1
             chance = random.Random(f"{self.faults.seed} {os.getpid()} {self._count}").random()

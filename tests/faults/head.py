@@ -1,7 +1,7 @@
 """A head in a process of its own: `python head.py FOLDER run|resume SETTINGS`.
 
 SETTINGS is JSON: `faults` (fields of Faults), `patience_s`, `keep_going`, `max_duration_s`,
-`dask` (settings), `clock` (a file with seconds that the clock is off). The process ends with
+`clock` (a file with seconds that the clock is off). The process ends with
 the exit code that the command would have; errors go to stderr with their hint.
 """
 
@@ -19,7 +19,6 @@ HERE = Path(__file__).resolve().parent
 
 
 def main(folder: Path, verb: str, settings: dict[str, object]) -> int:
-    import dask
     from faulty_store import Faults, FaultyStore
 
     from scalable_cli import wiring
@@ -32,7 +31,6 @@ def main(folder: Path, verb: str, settings: dict[str, object]) -> int:
     from scalable_cli.session.running import RunRequest, resume_run, run_plan
     from scalable_cli.store.retrying import RetryingStore
 
-    dask.config.set(settings.get("dask", {}))
     clock = settings.get("clock")
 
     def now() -> float:
