@@ -217,7 +217,9 @@ def _next(option: Option, rest: Iterator[str]) -> str:
 def _set(option: Option, environ: Mapping[str, str]) -> list[tuple[Option, str | None]]:
     """What the environment says about an option that is not on the command line."""
     text = environ.get(option.variable, "")
-    if not text or option.name == "--help":
+    # Inside a step, SCALABLE_TASK is the step's own task and not meant for --task.
+    inside = "SCALABLE_STEP" in environ and option.name == "--task"
+    if not text or inside or option.name == "--help":
         return []
     if option.value is None:
         if text.lower() not in _YES | _NO:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from scalable_cli.engine.steps import RunContext, StepSpec
@@ -18,8 +19,8 @@ def make_workdir(
 ) -> None:
     """Fill `folder`, which exists and is empty. Raises StorageError, OSError."""
     outputs = tuple(path for _, path in spec.outputs)
-    real = _parents([*outputs, *(file.path for file in spec.inputs)])
-    real |= _parents([path for path, _ in spec.lists])
+    real = parents_of([*outputs, *(file.path for file in spec.inputs)])
+    real |= parents_of([path for path, _ in spec.lists])
     view = context.tasks[spec.task].code
     folders, links = _layout(context.code, view, frozenset(real), frozenset(outputs))
     for path in folders:
@@ -35,7 +36,7 @@ def make_workdir(
             stream.writelines(f"{line}\n" for line in lines)
 
 
-def _parents(paths: list[str]) -> set[str]:
+def parents_of(paths: Sequence[str]) -> set[str]:
     """Every folder above the paths."""
     found: set[str] = set()
     for path in paths:
@@ -60,7 +61,7 @@ def _layout(
     """
     shown = set(bundle if view is None else view)
     hidden = [path for path in bundle if path not in shown or _covers(outputs, path)]
-    whole = real | _parents(hidden)
+    whole = real | parents_of(hidden)
     links: set[str] = set()
     folders = set(real)
     for path in bundle:

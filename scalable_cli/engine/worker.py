@@ -19,7 +19,7 @@ from scalable_cli.engine.code import archive_name, unpack_code
 from scalable_cli.engine.outputs import OutputError, collect
 from scalable_cli.engine.rundir import RunDirectory
 from scalable_cli.engine.steps import RunContext, StepResult, StepSpec, file_name, log_name
-from scalable_cli.engine.workdir import make_workdir
+from scalable_cli.engine.workdir import make_workdir, parents_of
 from scalable_cli.errors import StorageError, is_lasting
 from scalable_cli.host import own_environ
 from scalable_cli.host.process import Finished, Guard, Watch, run_child
@@ -79,7 +79,8 @@ def run_step(
     folder = f"{context.scratch}/{file_name(f'{spec.id}-{spec.attempt}')}"
     outcome = _Outcome()
     try:
-        with _fresh_folder(folder), _log(store, context.run, spec) as log:
+        outputs = [path for _, path in spec.outputs]
+        with _fresh_folder(folder, outputs), _log(store, context.run, spec) as log:
             place = _Place(store, context, folder, log)
             _attempt(place, spec, on_long, outcome)
             if outcome.text is not None:
@@ -189,12 +190,31 @@ def sweep() -> None:
 
 
 @contextlib.contextmanager
-def _fresh_folder(folder: str) -> Iterator[None]:
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(f"{folder}/work")
+def _fresh_folder(folder: str, outputs: Sequence[str]) -> Iterator[None]:
+    """An empty `folder` with `work` in it, gone afterwards."""
+    try:
+        os.mkdir(folder)
+    except FileNotFoundError:
+        os.makedirs(folder, exist_ok=True)
+    except FileExistsError:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.mkdir(folder)
+    os.mkdir(f"{folder}/work")
     try:
         yield
     finally:
+        _remove(folder, outputs)
+
+
+def _remove(folder: str, outputs: Sequence[str]) -> None:
+    """Remove a step's folder; mostly only the outputs' empty folders are left, which is quick."""
+    places = sorted(parents_of(outputs), reverse=True)
+    try:
+        for place in places:
+            os.rmdir(f"{folder}/work/{place}")
+        os.rmdir(f"{folder}/work")
+        os.rmdir(folder)
+    except OSError:
         shutil.rmtree(folder, onerror=_unlock)
 
 

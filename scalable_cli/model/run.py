@@ -114,6 +114,11 @@ class Run:
     reason: str | None = None
 
     @property
+    def results(self) -> str:
+        """Where its results are: what a workflow stores lies in the run itself."""
+        return self.uri if self.artifacts else f"{self.uri}/artifacts"
+
+    @property
     def steps(self) -> int:
         """How many steps the run has."""
         return sum(task.steps for task in self.tasks)

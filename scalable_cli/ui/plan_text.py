@@ -49,7 +49,7 @@ def plan_text(view: PlanView, command: Sequence[str] | None, look: Look = PLAIN)
         "",
     ]
     text = "".join(f"{line}\n" for line in lines)
-    if plan.to_run or plan.workflow is not None:
+    if plan.to_run or by_workflow(plan):
         text += estimate_text(view.estimate, manifest.target, look)
         text += f"Time      {time_text(view.estimate)}\n"
     text += f"Lock      {manifest.lock}\n"
@@ -65,14 +65,22 @@ def plan_summary(view: PlanView) -> str:
 
 def closing(view: PlanView, command: Sequence[str] | None, look: Look = PLAIN) -> str:
     """What comes next: nothing was started, and the command that starts it."""
-    if not view.plan.steps and view.plan.workflow is None:
+    waiting = by_workflow(view.plan)
+    if not view.plan.steps and not waiting:
         return "Nothing to run: the manifest has no tasks.\n"
-    if not view.plan.to_run and view.plan.workflow is None:
+    if not view.plan.to_run and not waiting:
         return "Nothing to run: every step is cached.\n"
     if command is None:
         service = service_of(view.plan.manifest.target)
         return f"Nothing was started; this version does not start runs on {service}.\n"
+    if waiting and view.plan.workflow is None:
+        return f"Nothing was started. {waiting[0]} needs a command, or a workflow.py.\n"
     return f"Nothing was started. Run: {look.cyan(shlex.join(command))}\n"
+
+
+def by_workflow(plan: Plan) -> list[str]:
+    """The tasks that have no steps of their own, since the project's workflow does them."""
+    return [planned.task.name for planned in plan.tasks if planned.task.runs_in_workflow]
 
 
 def task_table(view: PlanView, look: Look = PLAIN) -> list[str]:

@@ -39,7 +39,7 @@ def run_object(run: Run, schema: str, *, now: float | None = None) -> dict[str, 
         "cost": {"currency": "USD", "actual": run.cost, "estimated": run.estimated},
         "failures": [_failure(failure, run.uri) for failure in run.failures],
         "artifacts": [asdict(artifact) for artifact in run.artifacts],
-        "results": f"{run.uri}/artifacts",
+        "results": run.results,
     }
 
 

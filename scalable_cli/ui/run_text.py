@@ -46,7 +46,7 @@ def summary_text(run: Run, reader: Reader) -> str:
     look = reader.look
     rows = [("Steps", _counts(run)), ("Cost", _cost(run))]
     if run.count(StepState.DONE) + run.count(StepState.CACHED) or run.artifacts:
-        rows.append(("Results", f"{run.uri}/artifacts"))
+        rows.append(("Results", run.results))
     if run.reason:
         rows.append(("Reason", run.reason))
     first, *others = next_commands(run, reader.cwd)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from docopt import parse_docstring_sections, parse_options
 
-from scalable_cli.arguments import EVERYWHERE, canonical, options_of
+from scalable_cli.arguments import EVERYWHERE, Option, canonical, options_of
 from scalable_cli.commands import NAMES, find
 from scalable_cli.errors import UsageError
 
@@ -63,3 +63,12 @@ def test_short_options_may_be_joined() -> None:
 
     assert line.options == ("--quiet", "--dry-run", "--target=aws")
     assert line.words == ("x.yaml",)
+
+
+def test_inside_a_step_its_task_is_no_option() -> None:
+    option = Option("--task", None, "NAME", repeats=False)
+    step = {"SCALABLE_TASK": "simulate", "SCALABLE_STEP": "simulate[n=1]"}
+
+    assert canonical([], [option], step).options == ()
+    outside = canonical([], [option], {"SCALABLE_TASK": "simulate"})
+    assert outside.options == ("--task=simulate",)
