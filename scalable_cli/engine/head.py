@@ -120,7 +120,7 @@ class Head:
             if facts.state in (StepState.DONE, StepState.CACHED):
                 self._note_result(index, decode_refs(facts.outputs), facts.key)
             else:
-                facts.state = StepState.WAITING
+                facts.move(StepState.WAITING)
         fold.failures.clear()
 
     def _note_result(self, index: int, outputs: tuple[ArtifactRef, ...], key: str) -> None:

@@ -38,7 +38,6 @@ class _Machine:
     name: str
     asked_at: float
     joined_at: float | None = None
-    idle_since: float | None = None
 
 
 @dataclass
@@ -74,6 +73,7 @@ class Pools:
     _cluster: Any = None
     _states: dict[str, _State] = field(default_factory=dict)
     _closing: set[asyncio.Task[None]] = field(default_factory=set)
+    _active_at: dict[str, float] = field(default_factory=dict)
     _trouble: str | None = None
     _steered_at: float = 0.0
 
@@ -93,6 +93,7 @@ class Pools:
             self._scheduler(security) as cluster,
         ):
             self._cluster = cluster
+            cluster.scheduler.add_plugin(_activity(self._active_at))
             self._announce(cluster.scheduler.address)
             try:
                 cluster.sync(self._adapt, {})
@@ -221,15 +222,15 @@ class Pools:
             self._trouble = f"workers{pool} end before they connect: {ended}"
 
     def _idle(self, state: _State, workers: Mapping[str, Any], now: float) -> dict[str, float]:
-        """For how long each worker without a task has had none, the longest first."""
+        """For how long each worker without a task has had none, the longest first.
+
+        One that still holds a result is not idle: Dask would run its task again elsewhere.
+        """
         idle = {}
         for name, worker in workers.items():
-            machine = state.machines[name]
-            if worker.processing:
-                machine.idle_since = None
-                continue
-            machine.idle_since = machine.idle_since or now
-            idle[name] = now - machine.idle_since
+            if not worker.processing and not worker.has_what:
+                joined_at = state.machines[name].joined_at or now
+                idle[name] = now - max(joined_at, self._active_at.get(worker.address, 0.0))
         return dict(sorted(idle.items(), key=lambda pair: -pair[1]))
 
     async def _retire(
@@ -275,6 +276,20 @@ class Pools:
             for name in list(state.machines):
                 self._let_go(state, name)
         await asyncio.gather(*self._closing, return_exceptions=True)
+
+
+def _activity(seen: dict[str, float]) -> Any:
+    """Notes in `seen` when each worker, by its address, last ended a task."""
+    from distributed.diagnostics.plugin import SchedulerPlugin
+
+    class Activity(SchedulerPlugin):  # type: ignore[misc] # Dask calls many methods of a plugin
+        name = "activity"
+
+        def transition(self, key: Any, start: str, finish: str, *args: Any, **values: Any) -> None:  # noqa: ARG002
+            if start == "processing" and "worker" in values:
+                seen[values["worker"]] = time.monotonic()
+
+    return Activity()
 
 
 def _client(cluster: Any) -> Any:

@@ -179,7 +179,8 @@ class _Service:
         while running_batches() and time.monotonic() < until:
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.05)  # for the last news to get into the stream
-        with contextlib.suppress(asyncio.TimeoutError, OSError):
+        # A scheduler that is gone, or has let this worker go meanwhile, needs to hear nothing.
+        with contextlib.suppress(asyncio.TimeoutError, OSError, RuntimeError):
             if graceful:
                 await asyncio.wait_for(self._sign_off(), _LAST_NEWS_S)
             await asyncio.wait_for(self.worker.close(executor_wait=False), _LAST_NEWS_S)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scalable_cli.journal.events import parse_line
+from scalable_cli.journal.events import parse_segment
 from scalable_cli.model.run import RunState
 from scalable_cli.report.fold import describe, new_fold
 
@@ -51,11 +51,9 @@ class Watching:
             data = self.run.store.read(entry.key)
             # A line that is being written is taken when it is whole.
             end = data.rfind(b"\n") + 1
-            for line in data[seen:end].splitlines():
-                event = parse_line(line)
-                if event is not None:
-                    self.fold.take(event)
-                    on_event(event, self.fold)
-                    taken = True
+            for event in parse_segment(data[seen:end]):
+                self.fold.take(event)
+                on_event(event, self.fold)
+                taken = True
             self._seen[entry.key] = max(seen, end)
         return taken

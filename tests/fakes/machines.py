@@ -9,7 +9,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ class Machine:
         self._process = ProcessMachine(scheduler, name, argv, provider.environ, folder)
         self._starting: asyncio.Task[None] | None = None
         provider.machines[name] = self
+        provider.on_scheduler(scheduler)
 
     def __await__(self) -> Generator[object, None, Machine]:
         return self._ask().__await__()
@@ -76,13 +77,17 @@ class Machine:
 
 @dataclass
 class FakeProvider:
-    """Starts machines; `around` are words before each command, as `ip netns exec NAME`."""
+    """Starts machines; `around` are words before each command, as `ip netns exec NAME`.
+
+    `on_scheduler` hears the scheduler's address before each machine is started.
+    """
 
     folder: Path
     start_s: float = 0.2
     listen: str = "127.0.0.1"
     program: tuple[str, ...] = PROGRAM
     around: tuple[str, ...] = ()
+    on_scheduler: Callable[[str], None] = lambda _: None
     machines: dict[str, Machine] = field(default_factory=dict)
 
     @property

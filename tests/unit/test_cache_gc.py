@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from engine_project import EngineProject, artifacts, counts, events
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scalable_cli.engine.lease import Lease
@@ -226,7 +226,7 @@ LIMITS = st.builds(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     RESULTS,
     st.dictionaries(DIGESTS, TIMES),

@@ -303,3 +303,19 @@ def test_processes_that_write_one_key_leave_a_sound_record_at_every_moment(tmp_p
     assert [writer.exitcode for writer in writers] == [0, 0, 0]
     assert seen == {Condition.SOUND}
     assert list((tmp_path / "runs").rglob(".tmp-*")) == []
+
+
+def test_2000_known_objects_are_told_sound_in_a_blink(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "runs")
+    digests = [_put(store, str(number).encode(), age_s=10) for number in range(2000)]
+    first = Verified(store, tmp_path / "local")
+    for digest in digests:
+        first.condition(object_key(digest), digest)
+    first.save()
+    again = Verified(store, tmp_path / "local")
+    started = time.perf_counter()
+
+    found = {again.condition(object_key(digest), digest) for digest in digests}
+
+    assert found == {Condition.SOUND}
+    assert time.perf_counter() - started < 0.4
