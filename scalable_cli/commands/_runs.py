@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scalable_cli import wiring
+from scalable_cli.engine.lease import read_holder
 from scalable_cli.engine.rundir import RunDirectory, find_run
 from scalable_cli.errors import Exit, ProviderError, StorageError, UsageError
 from scalable_cli.journal.events import Kind
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from scalable_cli.session.running import RunResult
 
 _LONGEST_TAIL = 1 << 16
-_FIRST_LOOK_S, LOOK_S = 0.1, 1.0
+_FIRST_LOOK_S, LOOK_S, _FAREWELL_S = 0.1, 1.0, 15.0
 _ENDINGS = (Kind.STEP_DONE, Kind.STEP_CACHED, Kind.STEP_FAILED, Kind.STEP_SKIPPED)
 
 
@@ -59,15 +60,30 @@ def reader_of(host: Host) -> Reader:
 
 
 def wait_for(directory: RunDirectory, host: Host, timeout_s: float | None = None) -> Run:
-    """The run when it has ended, or as it is after so many seconds."""
+    """The run when it has ended and its head has let go of it, or as it is after so many seconds.
+
+    What comes next may be a resume, which a head that still clears up would refuse.
+    """
     watching, started, pause = Watching(directory), time.monotonic(), _FIRST_LOOK_S
     while True:
         run = watching.look(host.now())
         left = None if timeout_s is None else started + timeout_s - time.monotonic()
-        if run.state.ended or (left is not None and left <= 0):
+        if left is not None and left <= 0:
+            return run
+        if run.state.ended:
+            _await_farewell(directory, host)
             return run
         time.sleep(pause if left is None else min(pause, left))
         pause = min(1.5 * pause, LOOK_S)
+
+
+def _await_farewell(directory: RunDirectory, host: Host) -> None:
+    until = time.monotonic() + _FAREWELL_S
+    while time.monotonic() < until:
+        holder = read_holder(directory)
+        if holder is None or not holder.alive(host.now()):
+            return
+        time.sleep(_FIRST_LOOK_S)
 
 
 def lost_error(run: Run, host: Host) -> ProviderError:

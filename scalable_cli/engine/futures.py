@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from scalable_cli.engine.calls import CallOf
 from scalable_cli.engine.frames import user_frames
-from scalable_cli.engine.ledger import STATUS_EVERY_S, status_of
+from scalable_cli.engine.ledger import STATUS_EVERY_S
 from scalable_cli.engine.reach import Reach
 from scalable_cli.engine.steps import log_name
 from scalable_cli.errors import StorageError, UsageError
 from scalable_cli.journal.events import Event, Kind
+from scalable_cli.journal.snapshot import snapshot_of
 from scalable_cli.model.run import FailureKind, StepState
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Recorder:
             self.journal.flush(final=final)
             if final or time.monotonic() - self._status_at >= STATUS_EVERY_S:
                 self._status_at = time.monotonic()
-                self.run.write_json("status.json", status_of(self.fold, self.now()))
+                self.run.write_json("status.json", snapshot_of(self.fold, self.now()))
 
     def close(self) -> None:
         """Write out everything and close the journal."""

@@ -11,6 +11,7 @@ from scalable_cli.engine.rundir import RunDirectory
 from scalable_cli.errors import StorageError
 from scalable_cli.journal.events import Kind
 from scalable_cli.journal.fold import encode_refs
+from scalable_cli.journal.snapshot import snapshot_of
 from scalable_cli.model.cache import PastStep, StepRecord, TaskHistory
 from scalable_cli.model.run import StepState
 from scalable_cli.store.retrying import plain
@@ -124,7 +125,8 @@ class Ledger:
             snapshot = RunDirectory(plain(self.run.store), self.run.id)
             with contextlib.suppress(StorageError):
                 self.journal.verify()
-                snapshot.write_json("status.json", status_of(self.fold, self.now()))
+                position = self.journal.position
+                snapshot.write_json("status.json", snapshot_of(self.fold, self.now(), position))
         if self._unkept and (force or time.monotonic() - self._kept_at >= KEEP_EVERY_S):
             self._keep_again()
 
@@ -186,26 +188,4 @@ def usage_of(result: StepResult) -> dict[str, object]:
         "cpu": result.cpu_seconds,
         "peak": result.peak_memory_bytes,
         "worker": result.worker,
-    }
-
-
-def status_of(fold: Fold, now: float) -> dict[str, object]:
-    """The snapshot that `status.json` holds."""
-    tasks = [
-        {
-            "task": task.task,
-            "steps": task.steps,
-            "running": task.running,
-            "done": task.done,
-            "cached": task.cached,
-            "failed": task.failed,
-            "skipped": task.skipped,
-        }
-        for task in fold.progress()
-    ]
-    return {
-        "schema": "scalable.status/1",
-        "at": round(now, 3),
-        "state": fold.state.value,
-        "tasks": tasks,
     }

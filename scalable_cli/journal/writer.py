@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING
 from scalable_cli.errors import StorageError, is_lasting
 from scalable_cli.host.patience import Patience, persist
 from scalable_cli.journal.events import Event, Kind
+from scalable_cli.journal.snapshot import Position
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +49,7 @@ class JournalWriter:
         self._rest = b""
         self._written = 0
         self._saved_at = time.monotonic()
+        self._position: Position | None = None
         self._file: IO[bytes] | None = None
         self.reopen()
 
@@ -72,6 +74,11 @@ class JournalWriter:
         self._written += size
         if self._file is None or self._written > SEGMENT_BYTES:
             self._next()
+
+    @property
+    def position(self) -> Position | None:
+        """Where the journal ends in the store; None while events wait to be written."""
+        return None if self._lines or self._rest else self._position
 
     def close(self) -> None:
         """Flush and close; the file is closed even if StorageError is raised."""
@@ -98,7 +105,11 @@ class JournalWriter:
             return
         try:
             while self._rest:
-                self._rest = self._rest[self._file.write(self._rest) :]
+                taken = self._file.write(self._rest)
+                self._rest = self._rest[taken:]
+                if self._position is not None:
+                    key, size = self._position.key, self._position.size
+                    self._position = Position(key, size + taken)
         except OSError as error:
             raise StorageError(
                 f'cannot write the journal "{self._file.name}": {(error.strerror or "").lower()}',
@@ -129,5 +140,6 @@ class JournalWriter:
         while True:
             key = segment_key(self._run, self._number)
             if self._store.write(key, data, create_only=True):
+                self._position = Position(key, len(data))
                 return key
             self._number += 1

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from scalable_cli.engine.lease import Lease
+from scalable_cli.commands._runs import wait_for
+from scalable_cli.engine.lease import Lease, read_holder
 from scalable_cli.engine.rundir import RunDirectory
+from scalable_cli.host import Host
 from scalable_cli.journal.events import Kind
 from scalable_cli.journal.writer import JournalWriter
 from scalable_cli.model.run import RunState, StepState
@@ -82,6 +85,21 @@ def test_a_head_that_ends_between_two_looks_is_not_lost(
     monkeypatch.setattr(module, "describe", late)
 
     assert Watching(run).look(time.time()).state is RunState.DONE
+
+
+def test_waiting_ends_when_the_head_has_let_go(run: RunDirectory) -> None:
+    lease = Lease(run, time.time)
+    lease.__enter__()
+    journal = JournalWriter(run.store, run.id, time.time)
+    journal.add(Kind.RUN_STARTED, generation=lease.generation)
+    journal.add(Kind.RUN_ENDED, state="done")
+    journal.close()
+    clearing_up = threading.Timer(0.5, lease.__exit__)
+    clearing_up.start()
+
+    assert wait_for(run, Host.of_library()).state is RunState.DONE
+    assert read_holder(run) is None
+    clearing_up.join()
 
 
 def test_without_a_head_a_run_that_has_not_ended_is_lost(run: RunDirectory) -> None:
