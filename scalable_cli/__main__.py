@@ -32,10 +32,14 @@ def main() -> int:
 
 def _guarded(argv: list[str], host: Host) -> int:
     """What `argv` does, with every way that a process can end as an exit code."""
+    import gc
     import signal
 
     from scalable_cli import app
 
+    # A plan or a journal of 100,000 steps is millions of objects and no rubbish: with Python's
+    # own setting half of the time goes into looking for some.
+    gc.set_threshold(100_000, 50, 50)
     signal.signal(signal.SIGTERM, _terminate)
     try:
         code = app.run(argv, host)

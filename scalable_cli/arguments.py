@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 from scalable_cli.errors import UsageError
+from scalable_cli.model.units import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -93,6 +94,15 @@ class Arguments:
         if number is None:
             raise UsageError(f'{self._shown(name)} must be a number like 2.5, not "{text}"')
         return number
+
+    def seconds(self, name: str) -> float | None:
+        """A duration like 90s, 30m or 1h30m in seconds; anything else is a UsageError."""
+        text = self.text(name)
+        try:
+            return None if text is None else float(parse_duration(text))
+        except ValueError:
+            shown = self._shown(name)
+            raise UsageError(f'{shown} must be a duration like 90s or 2h, not "{text}"') from None
 
     def _shown(self, name: str) -> str:
         return self.origin.get(name, name)

@@ -14,6 +14,7 @@ ScalableError
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -101,9 +102,42 @@ class ProviderError(ScalableError):
 
 
 class StorageError(ScalableError):
-    """A store cannot be read or written."""
+    """A store cannot be read or written; `lasting` when trying again would not mend it."""
 
     exit = Exit.STORAGE
+
+    def __init__(self, text: str, *, hint: str | None = None, lasting: bool = False) -> None:
+        super().__init__(text, hint=hint)
+        self.lasting = lasting
+
+
+# What a network file system or a disk may get over; a full disk or a missing permission lasts.
+_PASSING = frozenset(
+    {
+        errno.EAGAIN,
+        errno.EBUSY,
+        errno.ECONNABORTED,
+        errno.ECONNREFUSED,
+        errno.ECONNRESET,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.EINTR,
+        errno.EIO,
+        errno.EMFILE,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.ENFILE,
+        errno.ENOLCK,
+        errno.ENOMEM,
+        errno.ESTALE,
+        errno.ETIMEDOUT,
+    }
+)
+
+
+def is_lasting(error: OSError) -> bool:
+    """Whether trying again would not mend it."""
+    return error.errno not in _PASSING
 
 
 class ImageError(ScalableError):

@@ -20,12 +20,16 @@ NAMES = (
     "status",
     "logs",
     "report",
+    "wait",
+    "stop",
     "resume",
     "cache",
     "prices",
     "help",
     "version",
 )
+# What runs in the background and on other machines; the overview leaves them out.
+HIDDEN = ("head", "worker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,22 @@ def find(name: str) -> Command | None:  # noqa: C901, PLR0912 - one case a comma
             from scalable_cli.commands import report
 
             return Command(report.__doc__ or "", report.main)
+        case "wait":
+            from scalable_cli.commands import wait
+
+            return Command(wait.__doc__ or "", wait.main)
+        case "stop":
+            from scalable_cli.commands import stop
+
+            return Command(stop.__doc__ or "", stop.main)
+        case "head":
+            from scalable_cli.commands import head
+
+            return Command(head.__doc__ or "", head.main)
+        case "worker":
+            from scalable_cli.commands import worker
+
+            return Command(worker.__doc__ or "", worker.main)
         case "resume":
             from scalable_cli.commands import resume
 

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scalable_cli import wiring
+from scalable_cli.engine.lease import read_holder
 from scalable_cli.engine.rundir import RunDirectory, find_run
-from scalable_cli.errors import Exit, StorageError, UsageError
+from scalable_cli.errors import Exit, ProviderError, StorageError, UsageError
 from scalable_cli.journal.events import Kind
 from scalable_cli.model.run import RunState
-from scalable_cli.report import fold_run
+from scalable_cli.report import Watching, fold_run
 from scalable_cli.session import open_session
 from scalable_cli.ui.json_text import json_text
 from scalable_cli.ui.progress import Progress
-from scalable_cli.ui.run_json import run_object
-from scalable_cli.ui.run_text import TAIL_LINES, Reader, failures_text, next_commands, summary_text
+from scalable_cli.ui.run_json import run_object, started_object
+from scalable_cli.ui.run_text import (
+    TAIL_LINES,
+    Reader,
+    failures_text,
+    next_commands,
+    run_name,
+    started_text,
+    summary_text,
+)
 from scalable_cli.ui.terminal import look_of
 
 if TYPE_CHECKING:
@@ -23,9 +33,11 @@ if TYPE_CHECKING:
     from scalable_cli.host import Host
     from scalable_cli.journal.events import Event
     from scalable_cli.journal.fold import Fold
+    from scalable_cli.model.run import Run
     from scalable_cli.session.running import RunResult
 
 _LONGEST_TAIL = 1 << 16
+_FIRST_LOOK_S, LOOK_S, _FAREWELL_S = 0.1, 1.0, 15.0
 _ENDINGS = (Kind.STEP_DONE, Kind.STEP_CACHED, Kind.STEP_FAILED, Kind.STEP_SKIPPED)
 
 
@@ -47,13 +59,63 @@ def reader_of(host: Host) -> Reader:
     return Reader(look_of(host.out, host.environ), str(host.cwd), host.now())
 
 
+def wait_for(directory: RunDirectory, host: Host, timeout_s: float | None = None) -> Run:
+    """The run when it has ended and its head has let go of it, or as it is after so many seconds.
+
+    What comes next may be a resume, which a head that still clears up would refuse.
+    """
+    watching, started, pause = Watching(directory), time.monotonic(), _FIRST_LOOK_S
+    while True:
+        run = watching.look(host.now())
+        left = None if timeout_s is None else started + timeout_s - time.monotonic()
+        if left is not None and left <= 0:
+            return run
+        if run.state.ended:
+            _await_farewell(directory, host)
+            return run
+        time.sleep(pause if left is None else min(pause, left))
+        pause = min(1.5 * pause, LOOK_S)
+
+
+def _await_farewell(directory: RunDirectory, host: Host) -> None:
+    until = time.monotonic() + _FAREWELL_S
+    while time.monotonic() < until:
+        holder = read_holder(directory)
+        if holder is None or not holder.alive(host.now()):
+            return
+        time.sleep(_FIRST_LOOK_S)
+
+
+def lost_error(run: Run, host: Host) -> ProviderError:
+    """That a run has lost its head, and how to give it another."""
+    where = f" (on {run.head})" if run.head else ""
+    hint = f"scalable resume {run_name(run, str(host.cwd))}"
+    return ProviderError(f"{run.id} was lost: its head{where} is gone", hint=hint)
+
+
+def show_started(directory: RunDirectory, pid: int, args: Arguments, host: Host) -> Exit:
+    """That a head works on the run in the background, with the next commands."""
+    run = fold_run(directory, host.now())
+    if args.flag("--json"):
+        host.out.write(json_text(started_object(run, pid, str(host.cwd))))
+    elif args.flag("--quiet"):
+        host.out.write(f"{run.id}\n")
+    else:
+        host.out.write(started_text(run, pid, reader_of(host)))
+    return Exit.OK
+
+
 @dataclass
 class Watcher:
-    """Shows a run's events as they happen; `directory` is known once the run exists."""
+    """Shows a run's events as they happen; `directory` is known once the run exists.
+
+    `ago_s`: how long ago the run began.
+    """
 
     args: Arguments
     host: Host
     directory: RunDirectory | None = None
+    ago_s: float = 0.0
     progress: Progress | None = None
     _fold: Fold | None = None
 
@@ -65,7 +127,7 @@ class Watcher:
             host.err.write(f"{look.bold(run.id)}\n")
             host.err.flush()
             live = host.err.isatty() and not host.environ.get("CI")
-            self.progress = Progress(host.err, look, live)
+            self.progress = Progress(host.err, look, live, ago_s=self.ago_s)
         return self
 
     def on_event(self, event: Event, fold: Fold) -> None:
@@ -78,9 +140,17 @@ class Watcher:
             self.progress.say(f"{step}: {text}; trying again")
         elif event.kind is Kind.STEP_FAILED:
             self.progress.say(f"{step}: {text}")
+        elif event.kind is Kind.NOTE:
+            self.progress.say(text)
         elif self.args.flag("--verbose") and event.kind in _ENDINGS:
             self.progress.say(f"{step}: {event.kind.value.removeprefix('step.')}")
-        self.progress.update(fold.progress)
+        self.show(fold)
+
+    def show(self, fold: Fold) -> None:
+        """Draw what moves, if it is time."""
+        if self.progress is not None:
+            self._fold = fold
+            self.progress.update(fold.progress)
 
     def on_output(self) -> None:
         """Leave the screen to the workflow's own output."""

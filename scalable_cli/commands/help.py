@@ -39,11 +39,13 @@ Before a run:
 
 The run:
   run        Run what is new or changed
-  resume     Go on with a run that was stopped
   status     Show how a run is going
   logs       Show what the steps of a run wrote
+  wait       Wait until a run has ended
+  stop       End a run; running steps finish first
+  resume     Go on with a run that was stopped
   report     Sum up a run: steps, time, cost, results
-  cache      Explain why a step runs again or does not
+  cache      List, explain and clean up what is cached
 
 More:
   help       Show the help of a command: scalable help plan
@@ -52,11 +54,11 @@ More:
 Start with:  scalable init demo  &&  scalable plan demo/scalable.yaml
 
 Exit codes:
-  0  done                      6  stopped by budget or time limit
-  1  a step failed             7  the provider failed
+  0  done                      6  stopped: a limit, or on request
+  1  a step failed             7  the provider failed, a run was lost
   2  wrong command line        8  storage failed
   3  wrong manifest            9  image failed
-  4  the set-up lacks a thing  10 plan --exit-code: there is work to do
+  4  the set-up lacks a thing  10 there is work to do: plan, wait and stop
   5  refused                   11 verification found a difference
   70 a bug in scalable         130, 143 stopped by Ctrl-C, by SIGTERM
 """

@@ -9,6 +9,7 @@ Arguments:
 Options:
   --task=NAME      Only this task, or this step of it: 'simulate[scenario=3]'.
   --failed         Only steps that failed.
+  --head           Only what the head itself said, if it ran in the background.
   --tail=N         Only the last N lines of each log.
   -f, --follow     Go on until the run has ended.
   --manifest=FILE  The manifest whose storage holds the run.
@@ -34,7 +35,8 @@ from scalable_cli.arguments import closest
 from scalable_cli.commands._runs import printable, run_of
 from scalable_cli.engine.steps import log_name
 from scalable_cli.errors import Exit, UsageError
-from scalable_cli.report import fold_run
+from scalable_cli.report import Watching
+from scalable_cli.session.detach import HEAD_LOG
 from scalable_cli.ui.json_text import json_text
 from scalable_cli.ui.terminal import look_of
 
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from scalable_cli.arguments import Arguments
     from scalable_cli.engine.rundir import RunDirectory
     from scalable_cli.host import Host
+    from scalable_cli.model.artifact import Entry
     from scalable_cli.model.run import Run
 
 _POLL_S = 0.5
@@ -52,19 +55,21 @@ _POLL_S = 0.5
 def main(args: Arguments, host: Host) -> Exit:
     """Print the logs that are there, then what is added, if that is asked for."""
     directory = run_of(args, host)
-    run = fold_run(directory, host.now())
-    prefix = _prefix(run, args)
+    watching = Watching(directory)
+    run = watching.look(host.now())
+    prefix = HEAD_LOG if args.flag("--head") else _prefix(run, args)
     logs = _Logs(directory, args, host)
     if args.flag("--json"):
-        host.out.write(json_text(logs.as_object(run, _names(directory, run, prefix, args))))
+        host.out.write(json_text(logs.as_object(run, _entries(directory, run, prefix, args))))
         return Exit.OK
     while True:
-        ended = run.state.ended
-        logs.show(_names(directory, run, prefix, args))
-        if ended or not args.flag("--follow"):
+        # What was written before the run was seen to have ended is all there is.
+        last = run.state.ended or not args.flag("--follow")
+        logs.show(_entries(directory, run, prefix, args), last=last)
+        if last:
             return Exit.OK
         time.sleep(_POLL_S)
-        run = fold_run(directory, host.now())
+        run = watching.look(host.now())
 
 
 def _prefix(run: Run, args: Arguments) -> str:
@@ -81,13 +86,19 @@ def _prefix(run: Run, args: Arguments) -> str:
     return log_name(name, 1).rpartition("/")[0] + "/" if "[" in name else f"logs/{task}/"
 
 
-def _names(directory: RunDirectory, run: Run, prefix: str, args: Arguments) -> Iterator[str]:
-    """The logs in the order of their names."""
+def _entries(directory: RunDirectory, run: Run, prefix: str, args: Arguments) -> Iterator[Entry]:
+    """The logs in the order of their names; the head's only when it is asked for."""
     failed = {failure.log for failure in run.failures}
     for entry in directory.store.scan(directory.key(prefix)):
-        name = entry.key.removeprefix(f"{directory.id}/")
+        name = _name(directory, entry)
+        if name == HEAD_LOG and not args.flag("--head"):
+            continue
         if not args.flag("--failed") or name in failed:
-            yield name
+            yield entry
+
+
+def _name(directory: RunDirectory, entry: Entry) -> str:
+    return entry.key.removeprefix(directory.key(""))
 
 
 class _Logs:
@@ -100,26 +111,34 @@ class _Logs:
         self._shown: dict[str, int] = {}
         self._last = ""
 
-    def show(self, names: Iterator[str]) -> None:
-        """What is new in each log, with a header where another log begins."""
-        for name in names:
-            data = self._read(name)
-            start = self._shown.get(name, 0)
-            if len(data) == start and name in self._shown:
+    def show(self, entries: Iterator[Entry], *, last: bool) -> None:
+        """What is new in each log, with a header where another log begins.
+
+        A line that is still being written is left for the next time, unless this is the `last`.
+        """
+        for entry in entries:
+            start = self._shown.get(entry.key)
+            if start is not None and entry.size <= start:
                 continue
-            self._shown[name] = len(data)
-            self._print(name, data[start:].decode("utf-8", "replace"), first=start == 0)
+            data = self._directory.store.read(entry.key)[start or 0 :]
+            if not last:
+                data = data[: data.rfind(b"\n") + 1]
+            if data or last:
+                self._shown[entry.key] = (start or 0) + len(data)
+                name = _name(self._directory, entry)
+                self._print(name, data.decode("utf-8", "replace"), first=start is None)
         self._out.flush()
 
-    def as_object(self, run: Run, names: Iterator[str]) -> dict[str, object]:
+    def as_object(self, run: Run, entries: Iterator[Entry]) -> dict[str, object]:
         """The object `scalable.logs/1`."""
         logs = [
-            {"log": name, "text": self._read(name).decode("utf-8", "replace")} for name in names
+            {
+                "log": _name(self._directory, entry),
+                "text": self._directory.store.read(entry.key).decode("utf-8", "replace"),
+            }
+            for entry in entries
         ]
         return {"schema": "scalable.logs/1", "run": run.id, "uri": run.uri, "logs": logs}
-
-    def _read(self, name: str) -> bytes:
-        return self._directory.store.read(self._directory.key(name))
 
     def _print(self, name: str, text: str, *, first: bool) -> None:
         lines = text.split("\n")
@@ -127,8 +146,11 @@ class _Logs:
         if first and self._tail is not None:
             lines = lines[len(lines) - self._tail :] if self._tail < len(lines) else lines
         if name != self._last:
-            step, _, attempt = name.removeprefix("logs/").removesuffix(".log").rpartition("/")
-            title = f"{step}, attempt {attempt}"
-            self._out.write(self._look.bold(f"==> {title} <==") + "\n")
+            self._out.write(self._look.bold(f"==> {_title(name)} <==") + "\n")
             self._last = name
         self._out.write("".join(f"{printable(line)}\n" for line in lines))
+
+
+def _title(name: str) -> str:
+    step, _, attempt = name.removeprefix("logs/").removesuffix(".log").rpartition("/")
+    return f"{step}, attempt {attempt}" if step else attempt

@@ -13,9 +13,14 @@ Options:
   --set=KEY=VALUE    Change a key of the target: max_workers=8. Repeatable.
   --only=TASK        Only this task and what it needs. Repeatable.
   --force            Run every step, cached or not.
+  -d, --detach       Run in the background; nothing here needs to stay open.
   -k, --keep-going   After a failure go on with what does not depend on it.
-  --budget=AMOUNT    Refuse to start above this: 25 or 25USD; the budget of the
-                     manifest if not given.
+  --max-failures=N   End the run when so many steps have failed, with -k.
+  --max-duration=TIME
+                     End the run after this time: 90s, 30m, 2h. Running steps
+                     finish.
+  --budget=AMOUNT    Refuse to start above this, and end the run when it has
+                     cost that: 25 or 25USD; the manifest's if not given.
   -y, --yes          Do not ask before money is spent.
   -n, --dry-run      Show the plan and stop, as scalable plan does.
   --python=PATH      The Python for Python tasks and workflows; $VIRTUAL_ENV,
@@ -26,15 +31,16 @@ Examples:
   scalable run
   scalable run demo/scalable.yaml --only simulate
   scalable run workflow.py --target local -k
+  scalable run --detach --max-duration 8h
 
 Exit codes:
-  0  Everything is done.
+  0  Everything is done; with --detach, it goes on: see scalable wait.
   1  A step failed; scalable resume goes on.
   2  The command line is wrong.
   3  The manifest has problems.
   5  Refused: over budget, not confirmed, or a target that this version does not
      start.
-  6  Stopped by the budget or a time limit.
+  6  Stopped: by the budget, a time limit, too many failures, or scalable stop.
   8  The storage cannot be read or written.
   130, 143  Stopped by Ctrl-C, by SIGTERM; scalable resume goes on.
 """
@@ -125,17 +131,24 @@ def confirm(estimate: Estimate, args: Arguments, host: Host) -> None:
 
 
 def _run(session: Session, view: PlanView, command: list[str], args: Arguments, host: Host) -> Exit:
-    from scalable_cli.commands._runs import Watcher, show_result, stopped_text
-    from scalable_cli.session.running import RunRequest, run_plan
+    from scalable_cli.commands._runs import Watcher, show_result, show_started, stopped_text
+    from scalable_cli.session.detach import start_head
+    from scalable_cli.session.running import RunRequest, prepare_run, run_plan
 
     named = (args.text("FILE") or "").endswith(".py")
     request = RunRequest(
         tuple(command),
-        args.flag("--keep-going"),
-        args.text("--python"),
+        keep_going=args.flag("--keep-going"),
+        budget=read_budget(args, session.manifest.project.budget),
+        max_duration_s=args.seconds("--max-duration"),
+        max_failures=args.integer("--max-failures"),
+        python=args.text("--python"),
         workflow=session.manifest.project.workflow if named else None,
         out=host.err if args.flag("--json") else None,
     )
+    if args.flag("--detach"):
+        directory, _ = prepare_run(session, view.plan, view.estimate, request)
+        return show_started(directory, start_head(directory, host), args, host)
     watcher = Watcher(args, host)
     try:
         result = run_plan(session, view.plan, view.estimate, request, watcher)

@@ -8,10 +8,13 @@ import os
 import shutil
 import tarfile
 import tempfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scalable_cli.errors import StorageError
+from scalable_cli.host import umask
+from scalable_cli.store.cache import is_refused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,11 +29,36 @@ def archive_name(digest: str) -> str:
 
 
 def store_code(store: Store, run: str, digest: str, files: Sequence[CodeFile], root: Path) -> None:
-    """Put the bundle into the run directory; equal files are packed once per storage."""
-    shared, own = f"cache/code/{digest}.tar.gz", f"{run}/{archive_name(digest)}"
-    if store.stat(shared) is None:
-        store.write(shared, pack(files, root))
-    store.copy(shared, own)
+    """Put the bundle into the run directory; equal files are packed once per storage.
+
+    A shared bundle that is damaged is replaced; where the cache may not be written, none is.
+    """
+    shared, own = code_key(digest), f"{run}/{archive_name(digest)}"
+    if store.stat(shared) is not None and _is_whole(store, shared):
+        store.copy(shared, own)
+        return
+    store.write(own, pack(files, root))
+    try:
+        store.copy(own, shared)
+    except StorageError as error:
+        if not is_refused(error):
+            raise
+
+
+def code_key(digest: str) -> str:
+    """Where the bundle with this digest is shared between runs."""
+    return f"cache/code/{digest}.tar.gz"
+
+
+def _is_whole(store: Store, key: str) -> bool:
+    """Whether a bundle can be read to its end: gzip carries a checksum."""
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(store.read(key))) as stream:
+            while stream.read(1 << 20):
+                pass
+    except (OSError, EOFError, zlib.error, StorageError):
+        return False
+    return True
 
 
 def pack(files: Sequence[CodeFile], root: Path) -> bytes:
@@ -64,7 +92,7 @@ def unpack_code(store: Store, key: str, target: Path) -> Path:
     try:
         with tarfile.open(fileobj=io.BytesIO(store.read(key)), mode="r:gz") as tar:
             tar.extractall(folder, filter="data")
-        folder.chmod(0o755)
+        folder.chmod(0o777 & ~umask())
         try:
             folder.rename(target)
         except OSError:

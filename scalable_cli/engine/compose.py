@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scalable_cli.engine.call import CALLER
+from scalable_cli.engine.outputs import keep_object, read_only
 from scalable_cli.engine.steps import RunContext, StagedFile, StepSpec, TaskContext
 from scalable_cli.errors import SetupError, StorageError
 from scalable_cli.model.digest import digest_of, digest_of_file
 from scalable_cli.model.plan import FileInput, InputRef, Plan, Step, StepInput
 from scalable_cli.planning import inputs_digest, list_input, render_command, step_key
 from scalable_cli.store.cache import object_key
+from scalable_cli.store.verified import Condition, Verified
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,9 +26,12 @@ if TYPE_CHECKING:
     from scalable_cli.engine.rundir import RunDirectory
     from scalable_cli.model.artifact import ArtifactRef
     from scalable_cli.model.cache import StepRecord
+    from scalable_cli.model.manifest import Manifest
     from scalable_cli.model.plan import PlannedTask
 
 INPUTS = "inputs.json"
+# The project files that steps read, by digest: a run goes on without the project or the cache.
+STAGED = "staged"
 
 
 @dataclass
@@ -42,16 +47,27 @@ class Composer:
     python: str | None = None
     folders: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
     outputs: dict[int, tuple[ArtifactRef, ...]] = field(default_factory=dict)
+    _strayed: bool = False
     _digests: dict[int, str] = field(default_factory=dict)
+
+    def note(self, index: int, outputs: tuple[ArtifactRef, ...]) -> None:
+        """A step ended well. Outputs other than the plan counted on make its later keys void."""
+        self.outputs[index] = outputs
+        record = self.plan.steps[index].record
+        if record is not None and record.outputs is not outputs:
+            counted_on = [ref.digest for ref in record.outputs]
+            self._strayed |= counted_on != [ref.digest for ref in outputs]
 
     def key(self, index: int) -> tuple[str, Mapping[str, str]]:
         """A step's key and the digests of its inputs; all steps that it needs have ended."""
         step = self.plan.steps[index]
         inputs = {ref.name: self._digest(ref) for ref in step.inputs}
-        return step.key or step_key(self.plan.task_of(step), step, inputs), inputs
+        if step.key and not self._strayed:
+            return step.key, inputs
+        return step_key(self.plan.task_of(step), step, inputs), inputs
 
-    def spec(self, index: int, attempt: int) -> StepSpec:
-        """What a worker needs for one attempt of a step."""
+    def spec(self, index: int, attempt: int, memory_bytes: int) -> StepSpec:
+        """What a worker needs for one attempt of a step, which may take so much memory."""
         step = self.plan.steps[index]
         planned = self.plan.task_of(step)
         staged: list[StagedFile] = []
@@ -78,6 +94,7 @@ class Composer:
             tuple(staged),
             tuple((path, tuple(words[name])) for name, path in lists.items()),
             tuple(outputs.items()),
+            memory_bytes,
             call,
         )
 
@@ -110,18 +127,22 @@ class Composer:
         if isinstance(ref, FileInput):
             files = self.folders.get(ref.path, ((ref.path, ref.digest),))
             root = f"inputs/{ref.name}"
-            staged.extend(StagedFile(f"{root}/{path}", object_key(d)) for path, d in files)
+            staged.extend(
+                StagedFile(f"{root}/{path}", self.run.key(f"{STAGED}/{digest}"))
+                for path, digest in files
+            )
             return [f"{root}/{ref.path.rstrip('/')}"]
         words = []
         for artifact in self._artifacts(ref):
             path = f"inputs/{ref.name}/{artifact.path}"
+            stored = self.run.artifact_key(artifact.path)
             words.append(path)
             if artifact.files is None:
-                staged.append(StagedFile(path, object_key(artifact.digest)))
+                staged.append(StagedFile(path, stored))
             else:
                 staged.extend(
-                    StagedFile(f"{path}/{below}", object_key(digest))
-                    for below, digest, _ in artifact.files
+                    StagedFile(f"{path}/{below}", f"{stored}/{below}")
+                    for below, _, _ in artifact.files
                 )
         return words
 
@@ -155,8 +176,7 @@ def _wants_list(planned: PlannedTask, name: str) -> bool:
 
 def context_of(plan: Plan, run: RunDirectory) -> RunContext:
     """What the workers must know about the run; scratch and code lie in the local cache."""
-    manifest = plan.manifest
-    cache = Path(manifest.folder, manifest.project.local_cache)
+    cache = local_cache(plan)
     everything = tuple(file.path for file in plan.code)
     tasks = []
     for planned in plan.tasks:
@@ -167,7 +187,8 @@ def context_of(plan: Plan, run: RunDirectory) -> RunContext:
                 (*planned.component.env, *planned.task.env),
                 planned.task.timeout_s,
                 str(planned.component.cpus),
-                planned.component.memory_bytes,
+                planned.component.memory_limited,
+                planned.task.checkpoint,
                 None if own == everything else own,
             )
         )
@@ -192,6 +213,7 @@ def store_inputs(plan: Plan, run: RunDirectory) -> None:
         for ref in step.inputs
         if isinstance(ref, FileInput) and step.record is None
     }
+    verified = Verified(run.store, local_cache(plan))
     folders = {}
     for path, digest in sorted(wanted):
         files = list_input(plan.manifest, path)
@@ -202,9 +224,19 @@ def store_inputs(plan: Plan, run: RunDirectory) -> None:
                 raise StorageError(f'"{path}" changed while it was planned', hint="run again")
             folders[path] = files
         for name, content in files:
-            if run.store.stat(object_key(content)) is None:
-                _store_input(plan, run, name, content)
+            _stage_input(plan, run, name, content, verified)
+    verified.save()
     run.write_json(INPUTS, folders)
+
+
+def local_cache(plan: Plan) -> Path:
+    """The plan's folder of this machine that only makes things faster."""
+    return local_cache_of(plan.manifest)
+
+
+def local_cache_of(manifest: Manifest) -> Path:
+    """The project's folder of this machine that only makes things faster."""
+    return Path(manifest.folder, manifest.project.local_cache)
 
 
 def read_folders(run: RunDirectory) -> Mapping[str, Sequence[tuple[str, str]]]:
@@ -217,18 +249,26 @@ def read_folders(run: RunDirectory) -> Mapping[str, Sequence[tuple[str, str]]]:
     }
 
 
-def _store_input(plan: Plan, run: RunDirectory, path: str, digest: str) -> None:
-    manifest = plan.manifest
-    folder = Path(manifest.folder, manifest.project.local_cache)
+def _stage_input(plan: Plan, run: RunDirectory, path: str, digest: str, verified: Verified) -> None:
+    """Put a project file into the run: from the cache if its bytes are there, else by copying."""
+    target, shared = run.key(f"{STAGED}/{digest}"), object_key(digest)
+    if run.store.stat(target) is not None:  # another path has the same content
+        return
+    if verified.condition(shared, digest) is Condition.SOUND:
+        run.store.copy(shared, target)
+        return
+    source = Path(plan.manifest.folder, path)
+    folder = local_cache(plan)
     temporary = folder / f".tmp-{uuid.uuid4().hex}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(Path(manifest.folder, path), temporary)
-        temporary.chmod(0o444)
+        shutil.copyfile(source, temporary)
+        temporary.chmod(read_only(0))
         if digest_of_file(temporary) != digest:
             raise StorageError(f'"{path}" changed while it was planned', hint="run again")
-        run.store.put(object_key(digest), temporary, move=True)
+        run.store.put(target, temporary, move=True)
     except OSError as error:
         raise StorageError(f'cannot read "{path}": {error.strerror}') from error
     finally:
         temporary.unlink(missing_ok=True)
+    keep_object(run.store, target, digest)

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from scalable_cli.engine.calls import CallOf
 from scalable_cli.engine.frames import user_frames
-from scalable_cli.engine.ledger import STATUS_EVERY_S, status_of
+from scalable_cli.engine.ledger import STATUS_EVERY_S
+from scalable_cli.engine.reach import Reach
 from scalable_cli.engine.steps import log_name
 from scalable_cli.errors import StorageError, UsageError
 from scalable_cli.journal.events import Event, Kind
+from scalable_cli.journal.snapshot import snapshot_of
 from scalable_cli.model.run import FailureKind, StepState
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ class Recorder:
             self.journal.flush(final=final)
             if final or time.monotonic() - self._status_at >= STATUS_EVERY_S:
                 self._status_at = time.monotonic()
-                self.run.write_json("status.json", status_of(self.fold, self.now()))
+                self.run.write_json("status.json", snapshot_of(self.fold, self.now()))
 
     def close(self) -> None:
         """Write out everything and close the journal."""
@@ -108,6 +110,7 @@ class WorkflowClient:
         self._failed: Counter[str] = Counter()
         self._closed = False
         self._trouble: StorageError | None = None
+        self._reach = Reach(dask)
         dask.subscribe_topic(self._topic, self._hear)
 
     def submit(
@@ -172,9 +175,11 @@ class WorkflowClient:
         """The results, in the form in which the futures are given; waits for all of them.
 
         Raises the first exception of a call, with the user's frames in its traceback;
-        `errors="skip"` leaves out the calls that failed.
+        `errors="skip"` leaves out the calls that failed. Raises ProviderError where nothing can
+        connect into the workers, which Dask needs for it.
         """
         try:
+            self._reach.require(futures)
             results = self.dask.gather(futures, errors=errors)
         except Exception as error:
             self._settle()
@@ -186,6 +191,8 @@ class WorkflowClient:
         """The futures (with their results) as they are done."""
         from distributed import as_completed
 
+        if with_results:
+            self._reach.require()
         done: Iterator[Any] = as_completed(futures, loop=self.dask.loop, with_results=with_results)
         return done
 

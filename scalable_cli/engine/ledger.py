@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from scalable_cli.engine.rundir import RunDirectory
+from scalable_cli.errors import StorageError
 from scalable_cli.journal.events import Kind
 from scalable_cli.journal.fold import encode_refs
+from scalable_cli.journal.snapshot import snapshot_of
 from scalable_cli.model.cache import PastStep, StepRecord, TaskHistory
 from scalable_cli.model.run import StepState
+from scalable_cli.store.patient import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from scalable_cli.engine.rundir import RunDirectory
     from scalable_cli.engine.steps import StepResult
     from scalable_cli.journal.events import Event
     from scalable_cli.journal.fold import Fold
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from scalable_cli.store.cache import StepCache
 
 STATUS_EVERY_S = 2.0
+KEEP_EVERY_S = 10.0
 
 
 class Observer(Protocol):
@@ -53,6 +58,9 @@ class Ledger:
     inputs: dict[int, Mapping[str, str]] = field(default_factory=dict)
     _seconds: dict[int, float] = field(default_factory=dict)
     _status_at: float = 0.0
+    _refusal_told: bool = False
+    _unkept: list[StepRecord] = field(default_factory=list)
+    _kept_at: float = 0.0
 
     def state(self, index: int) -> StepState:
         """Where a step is."""
@@ -89,7 +97,7 @@ class Ledger:
             outputs=encode_refs(result.outputs),
         )
         if self.plan.task_of(self.plan.steps[index]).task.cache:
-            self.cache.write(
+            self._keep(
                 StepRecord(
                     key,
                     self.plan.steps[index].id,
@@ -102,14 +110,48 @@ class Ledger:
             )
 
     def flush(self, *, force: bool = False) -> None:
-        """Make what was recorded durable, and refresh the snapshot when it is due."""
+        """Make what was recorded durable, and refresh the snapshot when it is due.
+
+        Raises StorageError for the journal alone; a snapshot can be missed, and what the
+        cache does not take is offered again.
+        """
+        if self.cache.refused and not self._refusal_told:
+            self._refusal_told = True
+            text = f'cannot write to the cache "{self.run.store.uri}/cache": '
+            self.record(Kind.NOTE, text=f"{text}its results are used, none are added")
         self.journal.flush(final=force)
         if force or time.monotonic() - self._status_at >= STATUS_EVERY_S:
             self._status_at = time.monotonic()
-            self.run.write_json("status.json", status_of(self.fold, self.now()))
+            snapshot = RunDirectory(plain(self.run.store), self.run.id)
+            with contextlib.suppress(StorageError):
+                self.journal.verify()
+                position = self.journal.position
+                snapshot.write_json("status.json", snapshot_of(self.fold, self.now(), position))
+        if self._unkept and (force or time.monotonic() - self._kept_at >= KEEP_EVERY_S):
+            self._keep_again()
+
+    def _keep(self, record: StepRecord) -> None:
+        """Keep a result for later runs, now or later: this run has it in its journal."""
+        try:
+            self.cache.write(record)
+        except StorageError as error:
+            if not self._unkept:
+                self.record(Kind.NOTE, text=f"a result is not in the cache yet: {error.text}")
+                self._kept_at = time.monotonic()
+            self._unkept.append(record)
+
+    def _keep_again(self) -> None:
+        self._kept_at = time.monotonic()
+        while self._unkept:
+            try:
+                self.cache.write(self._unkept[-1])
+            except StorageError:
+                return
+            self._unkept.pop()
 
     def remember(self) -> None:
         """Tell the next plan what each task was made of, so that it can say what changed."""
+        self.cache.save()
         for number, task in enumerate(self.plan.tasks):
             past = tuple(self._past(index) for index in task.steps if self.has_result(index))
             if past:
@@ -146,26 +188,4 @@ def usage_of(result: StepResult) -> dict[str, object]:
         "cpu": result.cpu_seconds,
         "peak": result.peak_memory_bytes,
         "worker": result.worker,
-    }
-
-
-def status_of(fold: Fold, now: float) -> dict[str, object]:
-    """The snapshot that `status.json` holds."""
-    tasks = [
-        {
-            "task": task.task,
-            "steps": task.steps,
-            "running": task.running,
-            "done": task.done,
-            "cached": task.cached,
-            "failed": task.failed,
-            "skipped": task.skipped,
-        }
-        for task in fold.progress()
-    ]
-    return {
-        "schema": "scalable.status/1",
-        "at": round(now, 3),
-        "state": fold.state.value,
-        "tasks": tasks,
     }

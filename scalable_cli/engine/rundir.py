@@ -14,6 +14,8 @@ from scalable_cli.model.manifest import Manifest
 from scalable_cli.planning import plan_document, read_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scalable_cli.model.plan import Plan
     from scalable_cli.model.store import Store
 
@@ -51,10 +53,10 @@ class RunDirectory:
             raise StorageError(f'"{self.uri}/{name}" is damaged: not an object')
         return value
 
-    def write_json(self, name: str, value: object) -> None:
-        """Replace a JSON object of the run in one step."""
+    def write_json(self, name: str, value: object, *, create_only: bool = False) -> bool:
+        """Replace a JSON object of the run in one step; False if `create_only` and it exists."""
         text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-        self.store.write(self.key(name), text.encode() + b"\n")
+        return self.store.write(self.key(name), text.encode() + b"\n", create_only=create_only)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,9 @@ class RunFacts:
     estimated_s: str | None = None
     python: str | None = None
     keep_going: bool = False
+    budget: str | None = None
+    max_duration_s: float | None = None
+    max_failures: int | None = None
 
 
 def new_run_id(project: str, now: float) -> str:
@@ -77,13 +82,20 @@ def new_run_id(project: str, now: float) -> str:
     return f"{PREFIX}{stamp}-{project}-{secrets.token_hex(3)}"
 
 
-def create_run(store: Store, plan: Plan, facts: RunFacts) -> RunDirectory:
-    """Write all that a head needs; `run.json` comes last, so a run with one is complete."""
+def create_run(
+    store: Store, plan: Plan, facts: RunFacts, fill: Callable[[RunDirectory], None] | None = None
+) -> RunDirectory:
+    """Write all that a head needs; `run.json` comes last, so a run with one is complete.
+
+    `fill` writes what is not in the plan.
+    """
     manifest = plan.manifest
     run = RunDirectory(store, new_run_id(manifest.project.name, facts.created))
     store.write(run.key("manifest.yaml"), facts.manifest_text.encode())
     run.write_json("manifest.json", encode(manifest))
     run.write_json("plan.json", plan_document(plan))
+    if fill is not None:
+        fill(run)
     tasks = [[t.task.name, t.component.name, len(t.steps)] for t in plan.tasks]
     run.write_json(
         "run.json",

@@ -22,7 +22,8 @@ class TaskContext:
     env: tuple[tuple[str, str], ...]
     timeout_s: float | None
     cpus: str
-    memory_bytes: int
+    memory_limited: bool
+    checkpoint: str | None
     code: tuple[str, ...] | None
 
 
@@ -48,7 +49,7 @@ class StagedFile:
 
 @dataclass(frozen=True, slots=True)
 class StepSpec:
-    """One attempt of a step.
+    """One attempt of a step, which may take `memory_bytes`.
 
     `command` is for `sh -c` (str) or an argument list; `call` is the JSON that a Python task
     is called with. `lists` are files of paths, one a line. `outputs` are artifact paths.
@@ -62,18 +63,24 @@ class StepSpec:
     inputs: tuple[StagedFile, ...]
     lists: tuple[tuple[str, tuple[str, ...]], ...]
     outputs: tuple[tuple[str, str], ...]
+    memory_bytes: int
     call: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """How an attempt ended; `text` says what went wrong, None when it went well."""
+    """How an attempt ended; `text` says what went wrong, None when it went well.
+
+    `infrastructure` blames the machine or the store. With `ends_run` no other attempt can do
+    better before somebody acts on `hint`.
+    """
 
     index: int
     attempt: int
     exit_code: int | None
     text: str | None
     permanent: bool
+    out_of_memory: bool
     stopped: bool
     started: float
     seconds: float
@@ -81,6 +88,9 @@ class StepResult:
     peak_memory_bytes: int
     outputs: tuple[ArtifactRef, ...]
     worker: str
+    infrastructure: bool = False
+    ends_run: bool = False
+    hint: str | None = None
 
 
 def log_name(step: str, attempt: int) -> str:

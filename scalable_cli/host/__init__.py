@@ -103,6 +103,17 @@ def memory_bytes() -> int:
     return total
 
 
+@cache
+def umask() -> int:
+    """The permission bits that this process, when first asked, withholds from files it makes."""
+    for line in (_read("/proc/self/status") or "").splitlines():
+        if line.startswith("Umask:"):
+            return int(line.split()[1], 8)
+    mask = os.umask(0o077)  # elsewhere it can only be told by setting it
+    os.umask(mask)
+    return mask
+
+
 def _cgroup_cpus() -> int | None:
     text = _read("/sys/fs/cgroup/cpu.max")
     if text:

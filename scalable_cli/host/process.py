@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import resource
 import select
 import signal
+import socket
 import subprocess
+import tempfile
 import time
 import uuid
 from dataclasses import dataclass
+from functools import cache
 from typing import IO, TYPE_CHECKING
+
+from scalable_cli.host import own_environ
 
 if TYPE_CHECKING:
     import threading
@@ -21,6 +27,8 @@ if TYPE_CHECKING:
 GRACE_S = 10.0
 FIRST_POLL_S, POLL_S = 0.005, 0.25
 SLACK_KIB = 16 << 10
+# A process may fork while the others are being killed.
+_ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +46,19 @@ class Finished:
     peak_memory_bytes: int
     timed_out: bool = False
     stopped: bool = False
+    out_of_memory: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
     """When to end a child early, and whom to tell that it takes long.
 
+    A child that with its descendants takes more than `memory_bytes` is killed.
     `grace_s` lies between SIGTERM and SIGKILL; None means `GRACE_S`.
     """
 
     timeout_s: float | None = None
+    memory_bytes: int | None = None
     stop: threading.Event | None = None
     grace_s: float | None = None
     on_long: Callable[[], None] | None = None
@@ -83,6 +94,7 @@ class Guard:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.mark = f"SCALABLE_GUARD={uuid.uuid4().hex}"
+        self._numbers = itertools.count(1)
         self._process = subprocess.Popen(
             ["/bin/sh", "-c", self._SCRIPT, self.mark],
             stdin=subprocess.PIPE,
@@ -100,6 +112,14 @@ class Guard:
         """The group `pid` has ended."""
         self._say(f"- {pid}\n")
 
+    def next_mark(self) -> str:
+        """A mark for one child, which starts with that of all children."""
+        return f"{self.mark}-{next(self._numbers)}"
+
+    def sweep(self) -> None:
+        """End every process that children have left behind."""
+        end_marked(self.mark)
+
     def close(self) -> None:
         """End the guard itself."""
         if self._process.stdin is not None:
@@ -114,6 +134,37 @@ class Guard:
                 os.write(self._process.stdin.fileno(), line.encode())
 
 
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[str]:
+    """A folder that is gone with the block, and also should this process be killed."""
+    with (
+        tempfile.TemporaryDirectory(prefix="scalable-", ignore_cleanup_errors=True) as folder,
+        removed_if_killed(folder),
+    ):
+        yield folder
+
+
+@contextlib.contextmanager
+def removed_if_killed(*folders: str) -> Iterator[None]:
+    """A small process removes the folders if this one is gone before the block has ended."""
+    # Twice, because children of this process may take a moment to go.
+    script = 'trap "" INT TERM HUP; read -r _ || for s in 1 4; do sleep $s; rm -rf -- "$@"; done'
+    broom = subprocess.Popen(
+        ["/bin/sh", "-c", script, "scalable", *folders],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=own_environ(),
+        start_new_session=True,
+        cwd="/",
+    )
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            broom.communicate(b"\n")
+
+
 def run_child(
     argv: Sequence[str], *, cwd: Path, environ: Mapping[str, str], log: IO[bytes], watch: Watch
 ) -> Finished:
@@ -124,8 +175,9 @@ def run_child(
     """
     started = time.monotonic()
     environ = dict(environ)
-    if watch.guard is not None:
-        name, _, value = watch.guard.mark.partition("=")
+    mark = None if watch.guard is None else watch.guard.next_mark()
+    if mark is not None:
+        name, _, value = mark.partition("=")
         environ[name] = value
     inherited = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     child = subprocess.Popen(
@@ -140,11 +192,14 @@ def run_child(
     if watch.guard is not None:
         watch.guard.add(child.pid)
     try:
-        timed_out, stopped, seen = _watch(child.pid, started, watch)
+        seen = _watch(child.pid, started, watch)
         _, status, usage = os.wait4(child.pid, 0)
     finally:
         # What the child left in the background ends with it.
         signal_group(child.pid, signal.SIGKILL)
+        # Looking through /proc takes milliseconds: what short children leave ends with the run.
+        if mark is not None and time.monotonic() - started >= POLL_S:
+            end_marked(mark)
         if watch.guard is not None:
             watch.guard.remove(child.pid)
     child.returncode = os.waitstatus_to_exitcode(status)
@@ -154,10 +209,36 @@ def run_child(
         child.returncode,
         time.monotonic() - started,
         usage.ru_utime + usage.ru_stime,
-        max(largest, seen),
-        timed_out,
-        stopped,
+        max(largest, seen.memory_bytes),
+        seen.timed_out,
+        seen.stopped and not seen.timed_out,
+        seen.out_of_memory,
     )
+
+
+def end_marked(mark: str) -> None:
+    """Kill the processes with this mark, alone or followed by a dash, in their environment."""
+    for _ in range(_ROUNDS):
+        found = marked(mark)
+        if not found:
+            return
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def marked(mark: str) -> list[int]:
+    """The processes with this mark; none where /proc does not tell."""
+    found = []
+    whole, start = f"{mark}\0".encode(), f"{mark}-".encode()
+    with contextlib.suppress(OSError), os.scandir("/proc") as entries:
+        for entry in entries:
+            if entry.name.isdigit():
+                with contextlib.suppress(OSError), open(f"{entry.path}/environ", "rb") as stream:
+                    environ = stream.read()
+                    if whole in environ or start in environ:
+                        found.append(int(entry.name))
+    return found
 
 
 def signal_group(pid: int, number: signal.Signals) -> None:
@@ -166,11 +247,42 @@ def signal_group(pid: int, number: signal.Signals) -> None:
         os.killpg(pid, number)
 
 
-def is_alive(pid: int) -> bool:
-    """Whether a process with this number runs here; one that ended unreaped does not."""
-    status = _status(pid)
-    if status:
-        return status[0] not in ("Z", "X")
+def is_alive(pid: int, started: str) -> bool:
+    """Whether the process that `start_time` told apart as `started` still works here."""
+    fields = _stat(pid)
+    if fields is not None:
+        # A zombie has ended; in a container there may be nobody to reap it.
+        return fields[0] not in ("Z", "X") and fields[19] == started
+    return not started and _exists(pid)
+
+
+def start_time(pid: int) -> str | None:
+    """When the process started, in the kernel's clock ticks: tells a reused number apart."""
+    fields = _stat(pid)
+    return None if fields is None else fields[19]
+
+
+@cache
+def machine() -> str:
+    """Where a process number means something: this boot of this machine, and the namespace."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
+            return f"{stream.read().strip()}/{os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return socket.gethostname()
+
+
+def _stat(pid: int) -> list[str] | None:
+    """The fields of /proc/PID/stat behind the name: state first, start time in the 20th place."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stream:
+            fields = stream.read().rpartition(b")")[2].decode().split()
+    except OSError:
+        return None
+    return fields if len(fields) > 19 else None
+
+
+def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -180,44 +292,43 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def start_time(pid: int) -> str | None:
-    """When the process started, in the kernel's clock ticks: tells a reused number apart."""
-    status = _status(pid)
-    return status[19] if status else None
+@dataclass
+class _Seen:
+    timed_out: bool = False
+    stopped: bool = False
+    out_of_memory: bool = False
+    memory_bytes: int = 0
 
 
-def _status(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat from the state on; none where it does not tell (proc(5))."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as stream:
-            return stream.read().decode(errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return []
-
-
-def _watch(pid: int, started: float, watch: Watch) -> tuple[bool, bool, int]:
-    """Wait until the child can be reaped; (timed out, stopped, bytes of memory seen)."""
-    timed_out = stopped = told = False
-    seen, pause = 0, FIRST_POLL_S
+def _watch(pid: int, started: float, watch: Watch) -> _Seen:
+    """Wait until the child can be reaped; what was seen meanwhile."""
+    seen, told = _Seen(), False
+    pause = FIRST_POLL_S
     kill_at: float | None = None
     with _ended(pid) as wait:
         while not wait(pause):
             now = time.monotonic()
             pause = min(4 * pause, POLL_S)
-            seen = max(seen, _resident_bytes(pid))
+            seen.memory_bytes = max(seen.memory_bytes, _resident_bytes(pid))
             if not told and watch.on_long is not None and now - started >= POLL_S:
                 watch.on_long()
                 told = True
-            if kill_at is not None:
+            if watch.memory_bytes is not None and seen.memory_bytes > watch.memory_bytes:
+                seen.out_of_memory = True
+                signal_group(pid, signal.SIGKILL)
+            elif kill_at is not None:
                 if now >= kill_at:
                     signal_group(pid, signal.SIGKILL)
-                continue
-            timed_out = watch.timeout_s is not None and now - started >= watch.timeout_s
-            stopped = watch.stop is not None and watch.stop.is_set()
-            if timed_out or stopped:
+            elif _is_over(seen, now - started, watch):
                 signal_group(pid, signal.SIGTERM)
                 kill_at = now + (GRACE_S if watch.grace_s is None else watch.grace_s)
-    return timed_out, stopped and not timed_out, seen
+    return seen
+
+
+def _is_over(seen: _Seen, seconds: float, watch: Watch) -> bool:
+    seen.timed_out = watch.timeout_s is not None and seconds >= watch.timeout_s
+    seen.stopped = watch.stop is not None and watch.stop.is_set()
+    return seen.timed_out or seen.stopped
 
 
 def _resident_bytes(pid: int) -> int:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 
 class Kind(Enum):
     """The kinds of event; `step` events carry the step's id and, from attempt 1 on, `attempt`."""
 
-    RUN_STARTED = "run.started"  # head, pid, workers, continued: by the same workflow
+    RUN_STARTED = "run.started"  # head, pid, generation, continued: by the same workflow
     RUN_ENDED = "run.ended"  # state, reason, cost
     STEP_STARTED = "step.started"
     STEP_DONE = "step.done"  # key, seconds, cpu, peak, outputs
@@ -25,6 +25,12 @@ class Kind(Enum):
     TASK_DECLARED = "task.declared"  # task, component, steps: of a workflow
     ARTIFACT = "artifact"  # path, uri, digest, size
     NOTE = "note"  # text
+
+    # Enum's own is Python code, and folding asks for it all the time.
+    __hash__ = object.__hash__
+
+
+_KINDS = {kind.value: kind for kind in Kind}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +57,35 @@ class Event:
         return float(value) if isinstance(value, int | float) else 0.0
 
 
+def parse_segment(data: bytes) -> Iterator[Event]:
+    """The events of some lines; a torn line and kinds of a later version are left out.
+
+    All lines are read as one JSON list, which takes half as long as one after the other.
+    """
+    lines = data.splitlines()
+    try:
+        records = json.loads(b"[" + b",".join(lines) + b"]")
+    except ValueError:
+        found = map(parse_line, lines)
+        yield from [event for event in found if event is not None]
+        return
+    for record in records:
+        event = _event_of(record)
+        if event is not None:
+            yield event
+
+
 def parse_line(line: bytes) -> Event | None:
     """The event of a line; None for a torn line or a kind of a later version."""
     try:
         record = json.loads(line)
-        at, kind = float(record.pop("at")), Kind(record.pop("event"))
+    except ValueError:
+        return None
+    return _event_of(record)
+
+
+def _event_of(record: Any) -> Event | None:
+    try:
+        return Event(float(record.pop("at")), _KINDS[record.pop("event")], record)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    return Event(at, kind, record)

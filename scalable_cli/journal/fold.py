@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from scalable_cli.journal.events import Event, Kind, parse_line
+from scalable_cli.journal.events import Event, Kind, parse_segment
 from scalable_cli.model.artifact import ArtifactRef
 from scalable_cli.model.run import (
     ArtifactEvent,
@@ -22,28 +22,36 @@ if TYPE_CHECKING:
     from scalable_cli.model.store import Store
 
 
-@dataclass
+@dataclass(slots=True)
+class TaskFacts:
+    """A task's counters while folding; `counts` are of its steps that were heard of."""
+
+    component: str
+    steps: int
+    counts: dict[StepState, int] = field(default_factory=lambda: dict.fromkeys(StepState, 0))
+    retried: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    longest_s: float = 0.0
+
+
+@dataclass(slots=True)
 class StepFacts:
     """The latest of one step."""
 
+    task: TaskFacts
     state: StepState = StepState.WAITING
     attempt: int = 0
     key: str = ""
     outputs: list[object] = field(default_factory=list)
     at: float = 0.0
 
-
-@dataclass
-class TaskFacts:
-    """A task's counters while folding."""
-
-    component: str
-    steps: int
-    retried: int = 0
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    peak_memory_bytes: int = 0
-    longest_s: float = 0.0
+    def move(self, state: StepState) -> None:
+        """Go over to a state, and be counted there."""
+        self.task.counts[self.state] -= 1
+        self.task.counts[state] += 1
+        self.state = state
 
 
 class Fold:
@@ -55,6 +63,7 @@ class Fold:
         self.ended: float | None = None
         self.cost: str | None = None
         self.head: str | None = None
+        self.generation = 0
         self.tasks: dict[str, TaskFacts] = {}
         self.steps: dict[str, StepFacts] = {}
         self.failures: dict[str, Failure] = {}
@@ -69,15 +78,19 @@ class Fold:
 
     def take(self, event: Event) -> None:
         """Fold one event."""
+        if event.kind in _OF_STEPS:
+            self._take_step(event)
+            return
         match event.kind:
             case Kind.RUN_STARTED:
                 self.state, self.reason, self.ended = RunState.RUNNING, None, None
                 self.head = event.text("head") or None
+                self.generation = int(event.number("generation"))
                 if not event.values.get("continued"):
                     self._forget_workflow()
                 for facts in self.steps.values():
                     if facts.state is StepState.RUNNING:
-                        facts.state = StepState.WAITING
+                        facts.move(StepState.WAITING)
             case Kind.RUN_ENDED:
                 self.state = RunState(event.text("state"))
                 self.reason = event.text("reason") or None
@@ -90,27 +103,21 @@ class Fold:
                 self.artifacts[path] = ArtifactEvent(
                     path, event.text("uri"), event.text("digest"), int(event.number("size"))
                 )
-            case Kind.NOTE:
+            case _:  # a note
                 pass
-            case _:
-                self._take_step(event)
 
     def progress(self) -> tuple[TaskProgress, ...]:
         """The counters of every task, in the order they were declared."""
-        counts: dict[str, dict[StepState, int]] = {task: {} for task in self.tasks}
-        for step, facts in self.steps.items():
-            of_task = counts.setdefault(task_of(step), {})
-            of_task[facts.state] = of_task.get(facts.state, 0) + 1
         return tuple(
             TaskProgress(
                 name,
                 task.component,
                 task.steps,
-                running=counts[name].get(StepState.RUNNING, 0),
-                done=counts[name].get(StepState.DONE, 0),
-                cached=counts[name].get(StepState.CACHED, 0),
-                failed=counts[name].get(StepState.FAILED, 0),
-                skipped=counts[name].get(StepState.SKIPPED, 0),
+                running=task.counts[StepState.RUNNING],
+                done=task.counts[StepState.DONE],
+                cached=task.counts[StepState.CACHED],
+                failed=task.counts[StepState.FAILED],
+                skipped=task.counts[StepState.SKIPPED],
                 retried=task.retried,
                 seconds=task.seconds,
                 cpu_seconds=task.cpu_seconds,
@@ -137,7 +144,8 @@ class Fold:
         for task, steps in self._declared.items():
             self.tasks[task].steps -= steps
         for step in [step for step in self.steps if task_of(step) in self._declared]:
-            del self.steps[step]
+            facts = self.steps.pop(step)
+            facts.task.counts[facts.state] -= 1
             self.failures.pop(step, None)
         for task in self._added:
             del self.tasks[task]
@@ -145,43 +153,35 @@ class Fold:
         self._added.clear()
 
     def _take_step(self, event: Event) -> None:
+        values = event.values
         step = event.text("step")
-        facts = self.steps.setdefault(step, StepFacts())
-        facts.attempt = max(facts.attempt, int(event.number("attempt")))
+        facts = self.steps.get(step) or self._new_step(step)
+        attempt = values.get("attempt")
+        if isinstance(attempt, int) and attempt > facts.attempt:
+            facts.attempt = attempt
         facts.at = event.at
-        task = self.tasks.setdefault(task_of(step), TaskFacts("", 0))
-        match event.kind:
-            case Kind.STEP_STARTED:
-                facts.state = StepState.RUNNING
-            case Kind.STEP_DONE | Kind.STEP_CACHED:
-                done = event.kind is Kind.STEP_DONE
-                facts.state = StepState.DONE if done else StepState.CACHED
-                facts.key = event.text("key")
-                outputs = event.values.get("outputs")
-                facts.outputs = outputs if isinstance(outputs, list) else []
+        facts.move(_OF_STEPS[event.kind])
+        if event.kind is Kind.STEP_DONE or event.kind is Kind.STEP_CACHED:
+            facts.key = event.text("key")
+            outputs = values.get("outputs")
+            facts.outputs = outputs if isinstance(outputs, list) else []
+            if self.failures:
                 self.failures.pop(step, None)
-                if done:
-                    self._add_usage(task, event)
-            case Kind.STEP_RETRIED:
-                facts.state = StepState.WAITING
-                task.retried += 1
-                self._add_usage(task, event)
-            case Kind.STEP_FAILED:
-                facts.state = StepState.FAILED
-                self._add_usage(task, event)
-                code = event.values.get("exit")
-                self.failures[step] = Failure(
-                    step,
-                    facts.attempt,
-                    FailureKind(event.text("class") or "step"),
-                    event.text("text"),
-                    code if isinstance(code, int) else None,
-                    event.text("log") or None,
-                )
-            case Kind.STEP_SKIPPED:
-                facts.state = StepState.SKIPPED
-            case _:
-                raise AssertionError(event.kind)
+        elif event.kind is Kind.STEP_RETRIED:
+            facts.task.retried += 1
+        elif event.kind is Kind.STEP_FAILED:
+            self.failures[step] = _failure(step, facts.attempt, event)
+        if event.kind in _TOOK_TIME:
+            self._add_usage(facts.task, event)
+
+    def _new_step(self, step: str) -> StepFacts:
+        name = task_of(step)
+        task = self.tasks.get(name)
+        if task is None:
+            task = self.tasks[name] = TaskFacts("", 0)
+        facts = self.steps[step] = StepFacts(task)
+        task.counts[facts.state] += 1
+        return facts
 
     def _add_usage(self, task: TaskFacts, event: Event) -> None:
         seconds = event.number("seconds")
@@ -192,18 +192,37 @@ class Fold:
         task.longest_s = max(task.longest_s, seconds)
 
 
+_OF_STEPS = {
+    Kind.STEP_STARTED: StepState.RUNNING,
+    Kind.STEP_DONE: StepState.DONE,
+    Kind.STEP_CACHED: StepState.CACHED,
+    Kind.STEP_RETRIED: StepState.WAITING,
+    Kind.STEP_FAILED: StepState.FAILED,
+    Kind.STEP_SKIPPED: StepState.SKIPPED,
+}
+_TOOK_TIME = frozenset({Kind.STEP_DONE, Kind.STEP_RETRIED, Kind.STEP_FAILED})
+
+
+def _failure(step: str, attempt: int, event: Event) -> Failure:
+    code = event.values.get("exit")
+    return Failure(
+        step,
+        attempt,
+        FailureKind(event.text("class") or "step"),
+        event.text("text"),
+        code if isinstance(code, int) else None,
+        event.text("log") or None,
+    )
+
+
 def read_events(store: Store, run: str, after: str = "") -> Iterator[Event]:
     """Every event of a run in order, or of the segments behind the one with the key `after`.
 
-    A torn last line (a head killed while writing) is dropped.
+    A torn last line (a head killed while writing) is dropped. One segment is in memory at once.
     """
     for entry in store.scan(f"{run}/journal/"):
-        if entry.key <= after:
-            continue
-        for line in store.read(entry.key).splitlines():
-            event = parse_line(line)
-            if event is not None:
-                yield event
+        if entry.key > after:
+            yield from parse_segment(store.read(entry.key))
 
 
 def task_of(step: str) -> str:

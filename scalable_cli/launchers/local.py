@@ -5,41 +5,22 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
-import tempfile
 from dataclasses import dataclass
 from decimal import Decimal
 from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
 from scalable_cli.errors import RefusedError
+from scalable_cli.host.process import removed_if_killed, temporary_folder
+from scalable_cli.launchers.settings import dask_settings
+from scalable_cli.model.launcher import Pool, Shape, Workers
 from scalable_cli.model.manifest import LocalOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
-    from scalable_cli.model.manifest import Component, Target
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Workers that are all alike; `cpus` and `memory_bytes` are those of one worker."""
-
-    workers: int
-    threads: int
-    cpus: Decimal
-    memory_bytes: int
-
-    @property
-    def slots(self) -> int:
-        """How many steps may run at once at the most."""
-        return self.workers * self.threads
-
-    def needs(self, component: Component) -> dict[str, float]:
-        """What one step takes of a worker: a component larger than a worker takes all of it."""
-        return {
-            "cpus": float(min(component.cpus, self.cpus)),
-            "memory": float(min(component.memory_bytes, self.memory_bytes)),
-        }
+    from scalable_cli.model.manifest import Adaptive, Component, Target
 
 
 def shape(
@@ -74,8 +55,14 @@ def options_of(target: Target) -> LocalOptions:
 
 
 @contextlib.contextmanager
-def open_client(options: LocalOptions, shape: Shape) -> Iterator[Any]:
-    """A Dask client whose cluster ends with the block and leaves no file."""
+def open_client(
+    options: LocalOptions, shape: Shape, security: Any = None, *, losses: int = 3
+) -> Iterator[Any]:
+    """A Dask client whose cluster ends with the block and leaves no file.
+
+    `security` is for workers that are processes: others on this machine can reach their
+    sockets. A task survives the loss of `losses` workers.
+    """
     import dask
     from distributed import Client, LocalCluster
 
@@ -84,35 +71,65 @@ def open_client(options: LocalOptions, shape: Shape) -> Iterator[Any]:
     method = "spawn" if getattr(sys, "frozen", False) else "forkserver"
     # What goes wrong with workers is in the journal; Dask would print it over the screen.
     logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
-    settings = {
-        "distributed.worker.multiprocessing-method": method,
-        # Dask would limit every step to one OpenMP thread.
-        "distributed.nanny.pre-spawn-environ": {},
-        "distributed.worker.profile.enabled": False,
-        "distributed.admin.system-monitor.interval": "5s",
-        "distributed.scheduler.work-stealing": False,
-        "distributed.worker.memory.target": False,
-        "distributed.worker.memory.spill": False,
-        "distributed.worker.memory.pause": False,
-        "distributed.worker.memory.terminate": False,
-    }
+    settings = dask_settings(losses=losses)
     with (
-        dask.config.set(settings),
-        tempfile.TemporaryDirectory(prefix="scalable-") as folder,
+        temporary_folder() as folder,
+        _server_folder() if options.processes else contextlib.nullcontext(),
+        dask.config.set(
+            settings
+            | {"distributed.worker.multiprocessing-method": method, "temporary-directory": folder}
+        ),
         LocalCluster(
             n_workers=shape.workers,
             threads_per_worker=shape.threads,
             processes=options.processes,
             # Threads of this process need no socket; processes talk over loopback.
             host="127.0.0.1" if options.processes else None,
+            security=security if options.processes else None,
             # None would mean port 8787 on every address.
             dashboard_address="127.0.0.1:0",
             worker_dashboard_address="127.0.0.1:0",
             memory_limit=0,
             local_directory=folder,
-            resources={"cpus": float(shape.cpus), "memory": float(shape.memory_bytes)},
+            resources=shape.resources,
             silence_logs=logging.CRITICAL,
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
         yield client
+
+
+def _server_folder() -> contextlib.AbstractContextManager[None]:
+    """Where multiprocessing keeps the socket of its fork server: nobody else would remove it."""
+    from multiprocessing.util import get_temp_dir
+
+    return removed_if_killed(get_temp_dir())
+
+
+@dataclass(frozen=True)
+class LocalWorkers:
+    """Starts worker processes on this machine, with `environ`; they listen on loopback only."""
+
+    argv: tuple[str, ...]
+    environ: Mapping[str, str]
+    folder: Path
+
+    @property
+    def listen(self) -> str:
+        """Loopback."""
+        return "127.0.0.1"
+
+    def workers(self, pool: Pool, run: str) -> Workers:
+        """A process of this program for each worker."""
+        from scalable_cli.launchers.machines import ProcessMachine
+
+        argv = [*self.argv, "worker", run]
+        argv += [f"--pool={pool.name}"] if pool.name else []
+        return Workers(
+            ProcessMachine, {"argv": argv, "environ": self.environ, "folder": self.folder}
+        )
+
+
+def pool_of(adaptive: Adaptive, shape: Shape) -> Pool:
+    """The only pool of an adaptive local target: workers of that shape for all components."""
+    return Pool(shape, min(adaptive.minimum, shape.workers), shape.workers, start_s=3.0)

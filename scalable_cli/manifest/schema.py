@@ -266,6 +266,7 @@ TASK = Record(
             Record("retry", (Key("memory", Factor(), "more memory after running out", "x1"),)),
             "how attempts differ",
         ),
+        Key("checkpoint", _TEXT, "a path kept between interrupted attempts"),
         Key("timeout", Duration(), "the longest that an attempt may take", unit="s"),
         Key(
             "estimate",

@@ -57,6 +57,10 @@ def read_task(key: Scalar, node: Node, reader: Reader, matrices: MatrixReader) -
     estimate = fields.record("estimate")
     timeout = fields.number("timeout")
     backoff = fields.number("backoff")
+    checkpoint = fields.text("checkpoint")
+    if checkpoint and leaves(checkpoint):
+        said = f'checkpoint "{checkpoint[:200]}" leaves the working folder'
+        found.error("E307", fields.nodes["checkpoint"], said, hint="use a relative path")
     task = Task(
         name=key.text,
         component=fields.text("component") or "",
@@ -76,6 +80,7 @@ def read_task(key: Scalar, node: Node, reader: Reader, matrices: MatrixReader) -
             memory_factor=(retry and retry.number("memory")) or Decimal(1),
         ),
         timeout_s=None if timeout is None else float(timeout),
+        checkpoint=tidy(checkpoint) if checkpoint else None,
         declared=Declared(
             duration_s=estimate.number("duration") if estimate else None,
             output_bytes=estimate.integer("output") if estimate else None,

@@ -212,11 +212,15 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """A resource profile with an image; one step of it takes `cpus` and `memory_bytes`."""
+    """A resource profile with an image; one step of it takes `cpus` and `memory_bytes`.
+
+    `memory_limited` tells that the manifest names the memory: then a step may not take more.
+    """
 
     name: str
     cpus: Decimal = Decimal(1)
     memory_bytes: int = 1 << 30
+    memory_limited: bool = False
     gpus: int = 0
     image: str | None = None
     build: Build | None = None
@@ -265,7 +269,8 @@ class Task:
 
     `command` is a template for `sh -c` (str) or an argument list (tuple); `python` is
     "module:function"; neither means that the project's workflow does it. `code` are the
-    patterns of the project files that its steps see; None means all of them.
+    patterns of the project files that its steps see; None means all of them. `checkpoint` is
+    a path that is kept when an attempt is interrupted and given to the next one.
     """
 
     name: str
@@ -283,6 +288,7 @@ class Task:
     cache: bool = True
     retry: Retry = field(default_factory=Retry)
     timeout_s: float | None = None
+    checkpoint: str | None = None
     declared: Declared = field(default_factory=Declared)
 
     @property

@@ -44,9 +44,7 @@ class Store(Protocol):
     def delete(self, key: str) -> None:
         """Remove `key`; a missing key is fine."""
 
-    def put(
-        self, key: str, path: Path, *, move: bool = False, digest: str | None = None
-    ) -> None:
+    def put(self, key: str, path: Path, *, move: bool = False, digest: str | None = None) -> None:
         """Store the file at `path` under `key`; with `move` the file may be gone afterwards.
 
         `digest` is the file's SHA-256 when the caller knows it; a store that keeps digests

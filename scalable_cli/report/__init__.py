@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from scalable_cli.report.fold import fold_run, new_fold
+from scalable_cli.report.fold import new_fold
+from scalable_cli.report.watching import Watching, fold_run
 
-__all__ = ["fold_run", "new_fold"]
+__all__ = ["Watching", "fold_run", "new_fold"]

@@ -1,11 +1,11 @@
-"""A run as its directory tells it: identity, journal, lease."""
+"""A run as a value: identity, folded journal, lease."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from scalable_cli.engine.lease import read_holder
-from scalable_cli.journal.fold import Fold, read_events
+from scalable_cli.journal.fold import Fold
 from scalable_cli.model.run import Run, RunState
 
 if TYPE_CHECKING:
@@ -24,22 +24,15 @@ def new_fold(facts: Mapping[str, object]) -> Fold:
     return fold
 
 
-def fold_run(run: RunDirectory, now: float) -> Run:
-    """The state of a run; LOST when no head is at work and none said goodbye."""
-    facts = run.read_json("run.json")
-    fold = new_fold(facts)
-    for event in read_events(run.store, run.id):
-        fold.take(event)
-    return describe(run, facts, fold, now)
-
-
 def describe(run: RunDirectory, facts: Mapping[str, object], fold: Fold, now: float) -> Run:
-    """The run as a value, from its identity and what was folded."""
-    state = fold.state
-    if state is RunState.RUNNING:
-        holder = read_holder(run)
-        if holder is None or not holder.alive(now):
-            state = RunState.LOST
+    """The run as a value; LOST when no head is at work and none said goodbye."""
+    state, ended = fold.state, fold.ended
+    holder = read_holder(run)
+    if holder is None or not holder.alive(now):
+        state = RunState.LOST if state is RunState.RUNNING else state
+    elif holder.generation > fold.generation:
+        # A new head, which has written nothing yet.
+        state, ended = RunState.RUNNING, None
 
     def text(name: str) -> str | None:
         value = facts.get(name)
@@ -55,7 +48,7 @@ def describe(run: RunDirectory, facts: Mapping[str, object], fold: Fold, now: fl
         text("manifest_lock") or "",
         state,
         float(text("created") or 0),
-        fold.ended,
+        ended,
         text("version") or "",
         fold.progress(),
         tuple(fold.failures.values()),

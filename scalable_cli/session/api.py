@@ -26,10 +26,10 @@ from scalable_cli.session.recording import WorkflowRun, make_run
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from scalable_cli.launchers.local import Shape
     from scalable_cli.manifest import ManifestSource
     from scalable_cli.model.artifact import ArtifactRef
     from scalable_cli.model.estimate import Line
+    from scalable_cli.model.launcher import Shape
     from scalable_cli.model.manifest import Manifest
     from scalable_cli.model.plan import Plan, Step
 
@@ -156,7 +156,8 @@ class ScalableSession:
         Raises RefusedError for a target that this version cannot start, and while the cluster
         is open already; StorageError.
         """
-        from scalable_cli.launchers.local import open_client, options_of
+        from scalable_cli.launchers.local import options_of
+        from scalable_cli.session.crew import open_local
 
         if self._client is not None:
             raise RefusedError("this session has started", hint="close its client first")
@@ -166,7 +167,8 @@ class ScalableSession:
         run.begin()
         cluster = contextlib.ExitStack()
         try:
-            dask = cluster.enter_context(open_client(options, local))
+            opening = open_local(options, local, run.directory, self._session.host)
+            dask = cluster.enter_context(opening)
             closing = _Closing(self, run, cluster)
             self._client = WorkflowClient(dask, run.recorder, self._tasks(local), closing)
         except BaseException as error:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 # The run directory's own names: a run is described by them.
 OWN = frozenset(
-    """artifacts context.json image.lock journal lease.json logs manifest.json
-    manifest.yaml plan.json run.json status.json stop""".split()
+    """artifacts checkpoints context.json image.lock inputs.json journal lease lease.json logs
+    manifest.json manifest.yaml plan.json run.json staged status.json stop""".split()
 )
 MAX_KEY_BYTES, MAX_NAME_BYTES = 900, 240
 _TABLES = {".csv": "to_csv", ".parquet": "to_parquet", ".pq": "to_parquet"}

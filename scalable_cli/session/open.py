@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from scalable_cli.model.estimate import Estimate
     from scalable_cli.model.manifest import Manifest
     from scalable_cli.model.plan import Plan
+    from scalable_cli.model.store import Store
     from scalable_cli.pricing import Observed, PriceBook, Usage
 
 DEFAULT_MANIFEST = "scalable.yaml"
@@ -27,23 +28,31 @@ DEFAULT_MANIFEST = "scalable.yaml"
 
 @dataclass(frozen=True)
 class Session:
-    """A manifest resolved for one target."""
+    """A manifest resolved for one target; `storage` in place of the one that it names."""
 
     host: Host
     source: ManifestSource
     manifest: Manifest
     overlay: str | None = None
     overrides: Mapping[str, str] = field(default_factory=dict)
+    storage: Store | None = field(default=None, compare=False)
     _seen: dict[str, Observed | None] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def known(self) -> Known:
         """What is remembered of earlier runs; nothing where the storage is out of reach offline."""
-        if wiring.is_remote(self.manifest.project.default_storage):
+        if self.storage is None and wiring.is_remote(self.manifest.project.default_storage):
             return NothingKnown()
         from scalable_cli.store.cache import StepCache
 
-        return StepCache(wiring.storage_of(self.manifest))
+        return StepCache(self.store)
+
+    @cached_property
+    def store(self) -> Store:
+        """Where runs and results are kept; asked again when it fails. Raises RefusedError."""
+        from scalable_cli.store.patient import patient
+
+        return patient(self.storage or wiring.storage_of(self.manifest))
 
     @cached_property
     def prices(self) -> PriceBook:

@@ -47,7 +47,11 @@ class WorkflowRun:
         lease.__enter__()
         self._lease = lease
         self.recorder.add(
-            Kind.RUN_STARTED, head=socket.gethostname(), pid=os.getpid(), continued=self._begun
+            Kind.RUN_STARTED,
+            head=socket.gethostname(),
+            pid=os.getpid(),
+            generation=lease.generation,
+            continued=self._begun,
         )
         self._begun = True
 

@@ -64,15 +64,18 @@ def check_key(key: str) -> None:
         return
     if _CONTROL.search(key):
         raise StorageError(
-            f"{key!r} is not a valid key: it has a control character", hint="rename the file"
+            f"{key!r} is not a valid key: it has a control character",
+            hint="rename the file",
+            lasting=True,
         )
     try:
         key.encode()
     except UnicodeEncodeError as error:
         raise StorageError(
-            f"{key!r} is not a valid key: it is not UTF-8", hint="rename the file"
+            f"{key!r} is not a valid key: it is not UTF-8", hint="rename the file", lasting=True
         ) from error
-    raise StorageError(f'"{key}" is not a valid key', hint="use a relative path without ..")
+    hint = "use a relative path without .."
+    raise StorageError(f'"{key}" is not a valid key', hint=hint, lasting=True)
 
 
 def is_key(key: str) -> bool:

@@ -6,23 +6,28 @@ the last run had it, `cache/objects/<ab>/<digest>` one file's bytes.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 from scalable_cli.errors import StorageError
 from scalable_cli.model.artifact import ArtifactRef
 from scalable_cli.model.cache import PastStep, StepRecord, TaskHistory
+from scalable_cli.store.verified import Condition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import UnionType
 
     from scalable_cli.model.store import Store
+    from scalable_cli.store.verified import Verified
 
-_STEPS = "cache/steps/"
-_OBJECTS = "cache/objects/"
-_RECORD = "scalable.step/1"
+STEPS = "cache/steps/"
+OBJECTS = "cache/objects/"
+RECORD_SCHEMA = "scalable.step/1"
 _HISTORY = "scalable.history/1"
 
 # What reading JSON of the wrong form raises.
@@ -34,15 +39,20 @@ _FEW = 1000
 # Asking for more folders than this, one listing of all of them takes fewer requests.
 _FOLDERS = 8
 
+# A record's age is counted from its last use, to the day.
+_TOUCH_S = 86_400
+
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
 
 def object_key(digest: str) -> str:
     """Where the bytes with this SHA-256 lie in the store."""
-    return f"{_OBJECTS}{digest[:2]}/{digest}"
+    return f"{OBJECTS}{digest[:2]}/{digest}"
 
 
 def record_key(key: str) -> str:
     """Where the record of the step with this key lies in the store."""
-    return f"{_STEPS}{key[:2]}/{key}.json"
+    return f"{STEPS}{key[:2]}/{key}.json"
 
 
 def history_key(task: str) -> str:
@@ -50,20 +60,29 @@ def history_key(task: str) -> str:
     return f"cache/history/{task}.json"
 
 
+def is_refused(error: StorageError) -> bool:
+    """Whether a store did not let us write: read-only, or another user's."""
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in _REFUSED
+
+
 class StepCache:
-    """The cache in `store`.
+    """The cache in `store`. `refused` says that something could not be written.
 
     Folders are listed once (on this machine only when many keys are asked for), so a record
-    that others write meanwhile may be missed. A damaged record or history is none.
+    that others write meanwhile may be missed. A damaged record or history is none. Without
+    `verified` the bytes of outputs are not looked at, only their sizes.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, verified: Verified | None = None) -> None:
+        self.refused = False
         self._store = store
-        self._folder = store.uri if store.local_path(_STEPS + "index") else None
+        self._verified = verified
+        self._folder = store.uri if store.local_path(STEPS + "index") else None
         self._asked = 0
         self._names: dict[str, set[str]] = {}
-        self._steps = _Listing(store, _STEPS)
-        self._objects = _Listing(store, _OBJECTS)
+        self._steps = _Listing(store, STEPS)
+        self._objects = _Listing(store, OBJECTS)
 
     def has(self, key: str) -> bool:
         """Whether a step with this key succeeded before (its outputs may be gone since)."""
@@ -74,7 +93,7 @@ class StepCache:
             return self._size(self._steps, record_key(key)) is not None
         names = self._names.get(key[:2])
         if names is None:
-            names = self._names[key[:2]] = _names(f"{self._folder}/{_STEPS}{key[:2]}")
+            names = self._names[key[:2]] = _names(f"{self._folder}/{STEPS}{key[:2]}")
         return f"{key}.json" in names
 
     def record(self, key: str) -> StepRecord | None:
@@ -90,6 +109,30 @@ class StepCache:
             self._object_size(object_key(digest)) == size for digest, size in _objects_of(record)
         )
 
+    def condition(self, record: StepRecord) -> Condition:
+        """How the record's outputs are, told from their bytes."""
+        if self._verified is None:
+            return Condition.SOUND if self.present(record) else Condition.INCOMPLETE
+        for digest, size in _objects_of(record):
+            found = self._verified.condition(object_key(digest), digest, size)
+            if found is not Condition.SOUND:
+                return found
+        return Condition.SOUND
+
+    def note_use(self, key: str) -> None:
+        """Let a record on this machine be as young as its last use."""
+        if self._folder is None:
+            return
+        path = f"{self._folder}/{record_key(key)}"
+        with contextlib.suppress(OSError):  # gone, or another user's: it just looks older
+            if os.stat(path).st_mtime < time.time() - _TOUCH_S:
+                os.utime(path)
+
+    def save(self) -> None:
+        """Keep what was learnt about the bytes of outputs for the next run."""
+        if self._verified is not None:
+            self._verified.save()
+
     def history(self, task: str) -> TaskHistory | None:
         """The task as the last run had it; None when there is none or it cannot be read."""
         try:
@@ -98,21 +141,36 @@ class StepCache:
             return None
 
     def write(self, record: StepRecord) -> None:
-        """Keep `record`; its objects must be stored before. The last of two writers wins."""
+        """Keep `record`, unless its objects are not there. The last of two writers wins."""
+        if not self.present(record):
+            self.refused = True  # only a store that did not take them gets us here
+            return
         data = _encoded(_encode_record(record))
-        self._store.write(record_key(record.key), data)
-        self._steps.learn(record_key(record.key), len(data))
-        self._names.get(record.key[:2], set()).add(f"{record.key}.json")
+        with self._noting_refusal():
+            self._store.write(record_key(record.key), data)
+            self._steps.learn(record_key(record.key), len(data))
+            self._names.get(record.key[:2], set()).add(f"{record.key}.json")
 
     def write_history(self, history: TaskHistory) -> None:
         """Keep `history` in place of the one before."""
-        self._store.write(history_key(history.task), _encoded(_encode_history(history)))
+        with self._noting_refusal():
+            self._store.write(history_key(history.task), _encoded(_encode_history(history)))
 
     def drop(self, key: str) -> None:
         """Forget the record of `key`; its objects stay."""
-        self._store.delete(record_key(key))
+        with self._noting_refusal():
+            self._store.delete(record_key(key))
         self._steps.learn(record_key(key), None)
         self._names.get(key[:2], set()).discard(f"{key}.json")
+
+    @contextlib.contextmanager
+    def _noting_refusal(self) -> Iterator[None]:
+        try:
+            yield
+        except StorageError as error:
+            if not is_refused(error):
+                raise
+            self.refused = True
 
     def _object_size(self, key: str) -> int | None:
         size = self._size(self._objects, key)
@@ -187,7 +245,7 @@ def _objects_of(record: StepRecord) -> Iterator[tuple[str, int]]:
 
 def _encode_record(record: StepRecord) -> dict[str, object]:
     return {
-        "schema": _RECORD,
+        "schema": RECORD_SCHEMA,
         "key": record.key,
         "step": record.step,
         "run": record.run,
@@ -200,7 +258,7 @@ def _encode_record(record: StepRecord) -> dict[str, object]:
 
 def _decode_record(key: str, document: Any) -> StepRecord:
     """The record that the document holds; raises one of `_DAMAGED` when it holds none."""
-    if document["schema"] != _RECORD or document["key"] != key:
+    if document["schema"] != RECORD_SCHEMA or document["key"] != key:
         raise ValueError(key)
     step, run = document["step"], document["run"]
     seconds, cpu_seconds = document["seconds"], document["cpu_seconds"]

@@ -9,7 +9,7 @@ import shutil
 import uuid
 from typing import TYPE_CHECKING
 
-from scalable_cli.errors import StorageError
+from scalable_cli.errors import StorageError, is_lasting
 from scalable_cli.model.artifact import Entry
 from scalable_cli.store.address import check_key
 
@@ -246,7 +246,8 @@ def _translated(verb: str, path: str) -> Iterator[None]:
         yield
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise StorageError(f'cannot {verb} "{path}": {reason}', hint=_hint(error)) from error
+        text = f'cannot {verb} "{path}": {reason}'
+        raise StorageError(text, hint=_hint(error), lasting=is_lasting(error)) from error
 
 
 def _hint(error: OSError) -> str | None:

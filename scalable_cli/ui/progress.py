@@ -29,13 +29,14 @@ class Progress:
     """Writes to `stream`; on a terminal (`live`) it owns the lines below the cursor.
 
     The counters are asked for only when something is drawn. Between events of a slow run a
-    thread moves the clock on.
+    thread moves the clock on, which began `ago_s` before the first update.
     """
 
     stream: TextIO
     look: Look
     live: bool
     now: Callable[[], float] = time.monotonic
+    ago_s: float = 0.0
     _drawn: int = 0
     _told: set[str] = field(default_factory=set)
     _next: float = 0.0
@@ -109,7 +110,7 @@ class Progress:
         ended = sum(task.ended for task in self._tasks)
         rest = sum(task.steps for task in self._tasks) - ended
         since = ended - self._before
-        text = f"  {show_duration(int(elapsed))}"
+        text = f"  {show_duration(int(elapsed + self.ago_s))}"
         if rest and since >= _ENOUGH and elapsed >= 1:
             text += f", about {show_duration(max(1, round(elapsed * rest / since)))} left"
         return text

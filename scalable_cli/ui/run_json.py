@@ -1,4 +1,4 @@
-"""A run as a JSON object: `scalable.run/1`, `scalable.status/1` and `scalable.report/1`."""
+"""A run as a JSON object: `scalable.run/1`, `…status/1`, `…report/1` and `…started/1`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from scalable_cli.model.run import StepState
-from scalable_cli.ui.run_text import seconds_of
+from scalable_cli.ui.run_text import next_commands, seconds_of
 
 if TYPE_CHECKING:
     from scalable_cli.model.run import Failure, Run, TaskProgress
@@ -40,6 +40,18 @@ def run_object(run: Run, schema: str, *, now: float | None = None) -> dict[str, 
         "failures": [_failure(failure, run.uri) for failure in run.failures],
         "artifacts": [asdict(artifact) for artifact in run.artifacts],
         "results": run.results,
+    }
+
+
+def started_object(run: Run, pid: int, cwd: str | None) -> dict[str, object]:
+    """A run that goes on in the background: `scalable.started/1`."""
+    return {
+        "schema": "scalable.started/1",
+        "run": run.id,
+        "uri": run.uri,
+        "pid": pid,
+        "log": f"{run.uri}/logs/head.log",
+        "next": next_commands(run, cwd),
     }
 
 

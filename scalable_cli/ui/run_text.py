@@ -173,13 +173,30 @@ def _cost(run: Run) -> str:
 
 def next_commands(run: Run, cwd: str | None = None) -> list[str]:
     """What to type next; a run of another folder's manifest is named by where it lies."""
-    name = run.id
-    if run.manifest != "scalable.yaml":
-        place = run.uri.removeprefix(f"{cwd}/") if cwd else run.uri
-        name = shlex.quote(place)
+    name = run_name(run, cwd)
     if run.state is RunState.RUNNING:
-        return [f"scalable logs {name} --follow"]
+        return [
+            f"scalable status {name} --watch",
+            f"scalable logs {name} --follow",
+            f"scalable stop {name}",
+        ]
     if run.state is RunState.DONE:
         return [f"scalable report {name}"]
     logs = [f"scalable logs {name} --failed"] if run.failures else []
     return [*logs, f"scalable resume {name}"]
+
+
+def run_name(run: Run, cwd: str | None = None) -> str:
+    """What commands that are called in the folder `cwd` find the run by."""
+    if run.manifest == "scalable.yaml":
+        return run.id
+    return shlex.quote(run.uri.removeprefix(f"{cwd}/") if cwd else run.uri)
+
+
+def started_text(run: Run, pid: int, reader: Reader) -> str:
+    """That a run goes on in the background, and how to look at it and to end it."""
+    look = reader.look
+    first, *others = next_commands(run, reader.cwd)
+    rows = [("Next", look.cyan(first)), *(("", look.cyan(other)) for other in others)]
+    title = f"Run {run.id} {look.bold('started')} in the background (process {pid})"
+    return "".join(f"{line}\n" for line in [title, *(f"  {line}" for line in align(rows))])

@@ -35,7 +35,7 @@ REFUSED = {
         '--workers must be a whole number of at least 1, not "0"',
         "scalable plan --help",
     ),
-    ("cache",): ("say what: scalable cache explain", "scalable cache --help"),
+    ("cache",): ("say what: scalable cache ls | explain | gc", "scalable cache --help"),
     ("cache", "explian", "x"): (
         'unknown command "cache explian"',
         "did you mean scalable cache explain?",

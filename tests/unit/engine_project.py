@@ -57,9 +57,11 @@ class EngineProject:
     def run(
         self, *, force: bool = False, only: tuple[str, ...] = (), keep_going: bool = False
     ) -> RunResult:
-        session = self.session()
-        plan = session.plan(force=force, only=only)
-        return run_plan(session, plan, None, RunRequest(keep_going=keep_going))
+        return self.run_plan(self.plan(force=force, only=only), keep_going=keep_going)
+
+    def run_plan(self, plan: Plan, *, keep_going: bool = False) -> RunResult:
+        """Run what was planned before."""
+        return run_plan(self.session(), plan, None, RunRequest(keep_going=keep_going))
 
 
 def artifacts(result: RunResult) -> dict[str, str]:

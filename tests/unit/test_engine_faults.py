@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from engine_project import EngineProject, artifacts, counts, log
 
+from scalable_cli.engine.control import request_stop
+from scalable_cli.engine.limits import Mode
 from scalable_cli.engine.rundir import RunDirectory, find_run
 from scalable_cli.errors import RefusedError
 from scalable_cli.host import Host, process
@@ -19,7 +21,7 @@ from scalable_cli.journal.events import Event
 from scalable_cli.journal.fold import read_events
 from scalable_cli.model.run import RunState
 from scalable_cli.report import fold_run
-from scalable_cli.session.running import resume_run
+from scalable_cli.session.running import RunRequest, resume_run, run_plan
 from scalable_cli.store.local import LocalStore
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -324,3 +326,76 @@ def test_a_torn_journal_line_is_dropped(project: EngineProject) -> None:
 
 def _events(run: RunDirectory, kind: str) -> list[Event]:
     return [e for e in read_events(run.store, run.id) if e.kind.value == kind]
+
+
+def test_a_step_that_outgrows_its_memory_is_stopped_and_said(project: EngineProject) -> None:
+    grow = 'python3 -c "import time; x = bytearray(400 << 20); time.sleep(5)"'
+
+    assert "out of memory: took" in failure(project, one(grow))
+
+
+def test_more_memory_is_given_where_the_task_says_so(project: EngineProject) -> None:
+    grow = (
+        "echo $SCALABLE_MEMORY_BYTES >> {m}; "
+        'python3 -c "import time; x = bytearray(150 << 20); time.sleep(1)"; echo x > out'
+    ).replace("{m}", str(project.folder / "memory"))
+    extra = "    retries: 3\n    backoff: 0.05s\n    retry:\n      memory: x2\n"
+    result = project.write(one(grow, extra)).run()
+
+    assert result.run.state is RunState.DONE
+    assert (project.folder / "memory").read_text().split() == [str(100 << 20), str(200 << 20)]
+
+
+def test_a_stop_request_drains_and_the_run_resumes(project: EngineProject) -> None:
+    project.write(SLOW.replace("{{marker}}", str(project.folder / "marks")))
+    child, run = start_run(project, done=2)
+    request_stop(run, Mode.DRAIN, time.time())
+    child.wait(timeout=20)
+
+    stopped = fold_run(run, time.time())
+    assert (stopped.state, stopped.reason) == (RunState.STOPPED, "stopped on request")
+    assert 2 <= stopped.tasks[0].done < 12
+    assert resume_run(run, Host.current()).run.state is RunState.DONE
+
+
+def test_a_checkpoint_survives_an_interruption(project: EngineProject) -> None:
+    command = (
+        "mkdir -p state; n=$(cat state/n 2>/dev/null || echo 0); echo from $n; "
+        "trap exit TERM; while [ $n -lt 20 ]; do n=$((n+1)); echo $n > state/n; sleep 0.2; done; "
+        "echo $n > out"
+    )
+    project.write(one(command, "    checkpoint: state\n"))
+    child, run = start_run(project, done=0)
+    until = time.monotonic() + 20
+    log_file = Path(run.uri, "logs", "t", "t", "1.log")
+    while not log_file.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(1.2)
+    request_stop(run, Mode.NOW, time.time())
+    child.wait(timeout=30)
+    resumed = resume_run(run, Host.current())
+
+    assert resumed.run.state is RunState.DONE
+    assert int(log(resumed, "t/t/2.log").split()[1]) >= 3
+
+
+def test_a_time_limit_of_the_run_drains_it(project: EngineProject) -> None:
+    session = project.write(SLOW.replace("{{marker}}", str(project.folder / "m"))).session()
+    request = RunRequest(max_duration_s=1.5)
+    result = run_plan(session, session.plan(), None, request)
+
+    assert result.run.state is RunState.STOPPED
+    assert str(result.run.reason).startswith("time limit reached")
+
+
+def test_too_many_failures_end_a_run_that_keeps_going(project: EngineProject) -> None:
+    tasks = (
+        "  t:\n    component: small\n    matrix:\n      n: 1..50\n    command: sleep 0.1; exit 1\n"
+    )
+    session = project.write(tasks).session()
+    request = RunRequest(keep_going=True, max_failures=5)
+    result = run_plan(session, session.plan(), None, request)
+
+    assert result.run.reason is not None
+    assert result.run.reason.endswith("steps failed")
+    assert len(result.run.failures) < 50

@@ -16,13 +16,17 @@ def test_a_process_that_ended_unreaped_is_not_alive() -> None:
     while " Z " not in Path(f"/proc/{child.pid}/stat").read_text() and time.monotonic() < until:
         time.sleep(0.01)
 
-    assert not process.is_alive(child.pid)
-    assert process.start_time(child.pid)
+    started = process.start_time(child.pid)
+    assert started
+    assert not process.is_alive(child.pid, started)
     child.wait()
-    assert not process.is_alive(child.pid)
+    assert not process.is_alive(child.pid, started)
     assert process.start_time(child.pid) is None
 
 
-def test_this_process_is_alive_and_keeps_its_start_time() -> None:
-    assert process.is_alive(os.getpid())
-    assert process.start_time(os.getpid()) == process.start_time(os.getpid())
+def test_this_process_is_alive_under_its_own_start_time_only() -> None:
+    started = process.start_time(os.getpid())
+
+    assert started
+    assert process.is_alive(os.getpid(), started)
+    assert not process.is_alive(os.getpid(), "1")

@@ -46,7 +46,10 @@ class Remote:
 
 @pytest.fixture
 def local(tmp_path) -> LocalStore:
-    return LocalStore(tmp_path / "it's a store")
+    """A store that has the objects of `record()`."""
+    store = LocalStore(tmp_path / "it's a store")
+    put_objects(store)
+    return store
 
 
 @pytest.fixture(params=["local", "remote"])
@@ -75,7 +78,7 @@ def test_a_record_comes_back_as_it_was_written(store: Store) -> None:
 def test_the_layout_is_two_digit_folders(store: Store) -> None:
     StepCache(store).write(record())
 
-    assert [f"cache/steps/ab/{KEY}.json"] == [e.key for e in store.scan("")]
+    assert [f"cache/steps/ab/{KEY}.json"] == [e.key for e in store.scan("cache/steps/")]
     assert object_key(FILE) == f"cache/objects/c1/{FILE}"
 
 
@@ -115,14 +118,11 @@ def test_many_keys_are_answered_like_few(local: LocalStore) -> None:
 
 
 def test_outputs_are_present_with_all_their_files_and_sizes(store: Store) -> None:
-    put_objects(store)
-
     assert StepCache(store).present(record())
 
 
 @pytest.mark.parametrize("lost", [FILE, INNER])
 def test_one_lost_or_shortened_file_makes_outputs_absent(store: Store, lost: str) -> None:
-    put_objects(store)
     store.write(object_key(lost), b"")
     shortened = StepCache(store).present(record())
     store.delete(object_key(lost))
@@ -136,11 +136,22 @@ def test_a_step_without_outputs_is_present(store: Store) -> None:
 
 
 def test_objects_written_after_the_listing_are_found(store: Store) -> None:
+    store.delete(object_key(FILE))
     cache = StepCache(store)
-    cache.present(record())
+    before = cache.present(record())
     put_objects(store)
 
-    assert cache.present(record())
+    assert (before, cache.present(record())) == (False, True)
+
+
+def test_a_record_without_its_objects_is_not_kept(store: Store) -> None:
+    store.delete(object_key(INNER))
+    cache = StepCache(store)
+
+    cache.write(record())
+
+    assert cache.refused
+    assert StepCache(store).record(KEY) is None
 
 
 @pytest.mark.parametrize(
@@ -235,14 +246,13 @@ def test_many_writers_of_one_key_leave_one_whole_record(local: LocalStore) -> No
         writer.join()
 
     assert None not in seen
-    assert [record_key(KEY)] == [entry.key for entry in local.scan("")]
+    assert [record_key(KEY)] == [entry.key for entry in local.scan("cache/steps/")]
 
 
 def test_500_cached_steps_are_looked_up_in_well_under_half_a_second(local: LocalStore) -> None:
     keys = [f"{number * 7919 % 65536:04x}" + "0" * 60 for number in range(500)]
     for key in keys:
         StepCache(local).write(record(key))
-    put_objects(local)
     cache = StepCache(local)
     started = time.perf_counter()
 
