@@ -73,12 +73,14 @@ class FaultyStore:
         data = self.inner.read(key)
         return self._fail(key) if after else data
 
-    def write(self, key: str, data: bytes, *, create_only: bool = False) -> bool:
+    def write(
+        self, key: str, data: bytes, *, create_only: bool = False, if_version: str | None = None
+    ) -> bool:
         after = self._strike(key)
         if after and self.faults.torn and not create_only:
             self.inner.write(key, data[: len(data) // 2])
             self._fail(key)
-        done = self.inner.write(key, data, create_only=create_only)
+        done = self.inner.write(key, data, create_only=create_only, if_version=if_version)
         return self._fail(key) if after else done
 
     def stat(self, key: str) -> Entry | None:
@@ -92,7 +94,7 @@ class FaultyStore:
         if after:
             self._fail(key)
 
-    def put(self, key: str, path: Path, *, move: bool = False) -> None:
+    def put(self, key: str, path: Path, *, move: bool = False, digest: str | None = None) -> None:
         after = self._strike(key)
         if self.faults.upload_s and "/artifacts/" in key:
             Path(self.faults.uploading).write_text(str(os.getpid()))
@@ -100,15 +102,14 @@ class FaultyStore:
         if after and self.faults.torn:
             self.inner.write(key, path.read_bytes()[: path.stat().st_size // 2])
             self._fail(key)
-        self.inner.put(key, path, move=move)
+        self.inner.put(key, path, move=move, digest=digest)
         if after:
             self._fail(key)
 
-    def fetch(self, key: str, path: Path) -> None:
+    def fetch(self, key: str, path: Path) -> Entry:
         after = self._strike(key)
-        self.inner.fetch(key, path)
-        if after:
-            self._fail(key)
+        entry = self.inner.fetch(key, path)
+        return self._fail(key) if after else entry
 
     def copy(self, source: str, target: str) -> None:
         after = self._strike(target)
