@@ -9,7 +9,6 @@ import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from scalable_cli.engine.adapt import Demand, useful_workers
@@ -71,6 +70,8 @@ class Head:
     _later: list[tuple[float, int]] = field(default_factory=list)
     _attempt: dict[int, int] = field(default_factory=dict)
     _flying: set[int] = field(default_factory=set)
+    # How many steps of each task are ready or under way.
+    _open: Counter[int] = field(default_factory=Counter)
     _trouble: StorageError | None = None
     _closing: bool = False
     _interrupted: bool = False
@@ -192,6 +193,7 @@ class Head:
         self._closing = True
         for queue_ in self._ready.values():
             queue_.clear()
+        self._open = Counter(self.plan.steps[index].task for index in self._flying)
         self._later.clear()
 
     def _hear(self, dispatcher: Dispatcher) -> None:
@@ -206,7 +208,8 @@ class Head:
                 dispatcher.settle(message)
                 message = dispatcher.messages.get_nowait()
         while self._later and self._later[0][0] <= time.monotonic():
-            self._queue(heapq.heappop(self._later)[1])
+            # First, because what fell behind may be what others wait for.
+            self._queue(heapq.heappop(self._later)[1], first=True)
 
     def _take(self, message: StepResult | Started | Lost) -> None:
         if isinstance(message, Started):
@@ -227,6 +230,7 @@ class Head:
         first = news.index in self._flying and news.attempt == self._attempt[news.index]
         if first:
             self._flying.discard(news.index)
+            self._open[self.plan.steps[news.index].task] -= 1
         return first
 
     @property
@@ -234,8 +238,14 @@ class Head:
         """Whether steps are ready to be sent."""
         return any(self._ready.values())
 
-    def _queue(self, index: int) -> None:
-        self._ready[self._pools[self.plan.steps[index].task]].append(index)
+    def _queue(self, index: int, *, first: bool = False) -> None:
+        task = self.plan.steps[index].task
+        ready = self._ready[self._pools[task]]
+        self._open[task] += 1
+        if first:
+            ready.appendleft(index)
+        else:
+            ready.append(index)
 
     def _submit(self, dispatcher: Dispatcher) -> None:
         for pool, ready in self._ready.items():
@@ -271,10 +281,8 @@ class Head:
 
     def _demand(self) -> dict[str, Demand]:
         """What there is to do for each pool, with what is under way."""
-        steps = chain(self._flying, *self._ready.values())
-        counts = Counter(self.plan.steps[index].task for index in steps)
         demand = dict.fromkeys(self._ready, Demand())
-        for task, count in counts.items():
+        for task, count in self._open.items():
             planned, pool = self.plan.tasks[task], self._pools[task]
             declared = planned.task.declared.duration_s
             assumed = ASSUMED_S if declared is None else float(declared)

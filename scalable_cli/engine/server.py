@@ -100,11 +100,17 @@ async def _find_head(run: RunDirectory) -> tuple[Station, Any]:
         try:
             return decode(Station, run.read_json(HEAD)), worker_security(run)
         except (StorageError, ValueError, TypeError, KeyError) as error:
-            if time.monotonic() > until:
+            if time.monotonic() > until or _is_over(run):
                 raise ProviderError(
                     f"{run.id} has no head to work for", hint=f"scalable resume {run.id}"
                 ) from error
         await asyncio.sleep(0.5)
+
+
+def _is_over(run: RunDirectory) -> bool:
+    """Whether the run has had a head and has none now."""
+    generation, holder = last_claim(run)
+    return generation > 0 and (holder is None or not holder.alive(time.time()))
 
 
 def _pool(station: Station, name: str | None) -> tuple[int, dict[str, float]]:

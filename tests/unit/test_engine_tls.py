@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import stat
 import time
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,10 @@ from distributed.comm import connect
 from scalable_cli.engine.rundir import RunDirectory
 from scalable_cli.engine.tls import make_credentials, secured, security_of, worker_security
 from scalable_cli.errors import StorageError
+from scalable_cli.host import Host
+from scalable_cli.model.launcher import Shape
+from scalable_cli.model.manifest import LocalOptions
+from scalable_cli.session.crew import open_local
 from scalable_cli.store.local import LocalStore
 
 DAY = 86400.0
@@ -115,6 +120,23 @@ def test_a_scheduler_without_the_certificates_does_not_start() -> None:
 
     with pytest.raises((RuntimeError, ValueError, TypeError)):
         asyncio.run(start())
+
+
+def test_local_worker_processes_need_the_certificates(run: RunDirectory) -> None:
+    options = LocalOptions(1, processes=True)
+    shape = Shape(1, 1, Decimal(1), 1 << 30)
+
+    with open_local(options, shape, run, Host.current()) as client:
+        assert client.submit(sum, (1, 2)).result() == 3
+        addresses = [client.scheduler.address, *client.scheduler_info()["workers"]]
+        assert all(address.startswith("tls://127.0.0.1:") for address in addresses)
+        for address in addresses:
+            with pytest.raises((OSError, RuntimeError, TypeError)):
+                asyncio.run(call(address, Security()))
+
+
+async def call(address: str, security: Security) -> None:
+    await connect(address, 2, **security.get_connection_args("client"))
 
 
 def scheduler_with(security: Security) -> Scheduler:
