@@ -188,11 +188,21 @@ def tail_of(run: RunDirectory, log: str | None) -> list[str]:
     if log is None:
         return []
     try:
-        data = run.store.read(run.key(log))[-_LONGEST_TAIL:]
-    except StorageError:
+        data = _end_of(run, log)
+    except (StorageError, OSError):
         return []
     lines = data.decode("utf-8", "replace").rstrip("\n").split("\n")[-TAIL_LINES:]
     return [printable(line) for line in lines] if data else []
+
+
+def _end_of(run: RunDirectory, log: str) -> bytes:
+    """The last bytes of a log, which may be larger than the memory."""
+    path = run.store.local_path(run.key(log))
+    if path is None:
+        return run.store.read(run.key(log))[-_LONGEST_TAIL:]
+    with path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - _LONGEST_TAIL))
+        return stream.read(_LONGEST_TAIL)
 
 
 def printable(line: str) -> str:

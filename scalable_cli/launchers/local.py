@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
+import threading
 from dataclasses import dataclass
 from decimal import Decimal
 from math import ceil, floor
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scalable_cli.model.manifest import Adaptive, Component, Target
+
+
+LOOK_EVERY_S = 3.0
 
 
 def shape(
@@ -95,8 +99,32 @@ def open_client(
             silence_logs=logging.CRITICAL,
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
+        _kept_up(cluster, shape.workers) if options.processes else contextlib.nullcontext(),
     ):
         yield client
+
+
+@contextlib.contextmanager
+def _kept_up(cluster: Any, workers: int) -> Iterator[None]:
+    """Start a worker anew that Dask has given up.
+
+    A worker process that ends is started again by its nanny; but one that is on its way back
+    for the second time when `distributed.deploy.lost-worker-timeout` of the first has passed is
+    taken for lost, with its nanny, and SpecCluster replaces it only when asked to scale.
+    """
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(LOOK_EVERY_S):
+            cluster.scale(workers)
+
+    thread = threading.Thread(target=look, name="workers", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def _server_folder() -> contextlib.AbstractContextManager[None]:

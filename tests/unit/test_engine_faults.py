@@ -380,7 +380,8 @@ def test_a_checkpoint_survives_an_interruption(project: EngineProject) -> None:
 
 
 def test_a_time_limit_of_the_run_drains_it(project: EngineProject) -> None:
-    session = project.write(SLOW.replace("{{marker}}", str(project.folder / "m"))).session()
+    tasks = SLOW.replace("{{marker}}", str(project.folder / "m")).replace("0.3", "0.8")
+    session = project.write(tasks).session()
     request = RunRequest(max_duration_s=1.5)
     result = run_plan(session, session.plan(), None, request)
 
