@@ -7,6 +7,7 @@ claim above its own has lost the run. `lease.json` says who holds it now, and un
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -14,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from scalable_cli.errors import RefusedError, StorageError
+from scalable_cli.host.patience import Patience, persist
 from scalable_cli.host.process import is_alive, machine, start_time
 from scalable_cli.model.codec import decode, encode
 from scalable_cli.store.patient import plain
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 LEASE_S = 60.0
 RENEW_S = 15.0
 LEASE = "lease.json"
+GIVE_BACK_S = 5.0
 _ROUNDS = 20
 
 
@@ -108,13 +111,14 @@ class Lease:
         """Give the lease back, unless it is lost; one that cannot be given back expires."""
         self._done.set()
         self._thread.join()
-        try:
-            self.verify()
-            released = replace(self._holder(), released=True)
-            self._impatient.write_json(_claim(self.generation), encode(released))
-            self._impatient.store.delete(self._run.key(LEASE))
-        except (LostLeaseError, StorageError):
-            return
+        with contextlib.suppress(LostLeaseError, StorageError):
+            persist(self._give_back, Patience(total_s=GIVE_BACK_S))
+
+    def _give_back(self) -> None:
+        self.verify()
+        released = replace(self._holder(), released=True)
+        self._impatient.write_json(_claim(self.generation), encode(released))
+        self._impatient.store.delete(self._run.key(LEASE))
 
     @property
     def lost(self) -> bool:

@@ -67,10 +67,7 @@ class JournalWriter:
         self._rest += "".join(self._lines).encode()
         self._lines.clear()
         size = len(self._rest)
-        if self._file is None:
-            self._save()  # such a store has its own patience
-        else:
-            persist(self._save, self._patience)
+        persist(self._save, self._patience)
         self._written += size
         if self._file is None or self._written > SEGMENT_BYTES:
             self._next()

@@ -67,6 +67,7 @@ def soak(study: FaultStudy, steps: int, kill_every_s: float) -> None:
     assert last[1] < half[1] + 20, f"descriptors grew from {half[1]} to {last[1]}"
 
 
+@pytest.mark.nightly
 def test_a_short_soak(study: FaultStudy) -> None:
     soak(study, 400, 3.0)
 

@@ -12,9 +12,9 @@ from faulty_store import Faults
 @pytest.mark.parametrize(
     "faults",
     [
-        pytest.param(Faults(seed=1, rate=0.05), id="5 percent"),
-        pytest.param(Faults(seed=2, rate=0.3), id="30 percent"),
-        pytest.param(Faults(seed=3, rate=0.2, torn=True), id="torn"),
+        pytest.param(Faults(seed=1, rate=0.05), id="5 percent", marks=pytest.mark.nightly),
+        pytest.param(Faults(seed=2, rate=0.3), id="30 percent", marks=pytest.mark.nightly),
+        pytest.param(Faults(seed=3, rate=0.2, torn=True), id="torn", marks=pytest.mark.nightly),
         pytest.param(Faults(slow_s=0.05), id="slow"),
     ],
 )

@@ -382,7 +382,7 @@ def test_a_checkpoint_survives_an_interruption(project: EngineProject) -> None:
 def test_a_time_limit_of_the_run_drains_it(project: EngineProject) -> None:
     tasks = SLOW.replace("{{marker}}", str(project.folder / "m")).replace("0.3", "0.8")
     session = project.write(tasks).session()
-    request = RunRequest(max_duration_s=1.5)
+    request = RunRequest(max_duration_s=0.5)
     result = run_plan(session, session.plan(), None, request)
 
     assert result.run.state is RunState.STOPPED
